@@ -1,0 +1,1 @@
+"""What every layer shares, and what knows no codec and no file format."""

@@ -1,0 +1,130 @@
+"""Files that appear whole or not at all.
+
+A new file is written under a temporary name in the target's own folder, flushed to the disk, renamed
+over the target, and the folder is flushed too. Temporary names carry ``.labeler-`` and the process id;
+those that a killed process left behind are swept when they are over an hour old.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import secrets
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import BinaryIO
+
+from labeler.errors import OutputError, OutputExists
+
+__all__ = ["create_private", "publish", "sweep_stale"]
+
+_STALE_SECONDS = 3600.0
+_PREFIX = ".labeler-"
+_SUFFIX = ".part"
+
+
+@contextlib.contextmanager
+def publish(target: Path, *, overwrite: bool = False, mode: int | None = None) -> Iterator[BinaryIO]:
+    """Write ``target`` atomically: the block writes to the file object, then it appears whole.
+
+    If the block raises, the temporary file is removed and an existing target stays as it was.
+
+    Args:
+        target: the path to appear; its folder is made if missing.
+        overwrite: replace an existing file.
+        mode: permission bits; default: those of the file replaced, else the umask's.
+
+    Raises:
+        OutputExists: the target is there and ``overwrite`` is false.
+        OutputError: the folder cannot be written, or the disk is full.
+    """
+    try:
+        with _part(target, mode if mode is not None else _mode_for(target)) as (part, file):
+            if not overwrite and os.path.lexists(target):
+                raise _exists(target)
+            yield file
+            file.flush()
+            os.fsync(file.fileno())
+            if overwrite:
+                part.replace(target)
+            else:
+                _publish_new(part, target)
+            _sync_folder(target.parent)
+    except OSError as error:
+        raise OutputError(
+            f"cannot write: {error.strerror or error}.",
+            remedy="Check the folder's permissions and the space left on the disk.",
+            path=target,
+        ) from error
+
+
+@contextlib.contextmanager
+def _part(target: Path, mode: int) -> Iterator[tuple[Path, BinaryIO]]:
+    target.parent.mkdir(parents=True, exist_ok=True)
+    part = target.parent / f"{_PREFIX}{os.getpid()}-{secrets.token_hex(6)}{_SUFFIX}"
+    descriptor = os.open(part, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
+    try:
+        with os.fdopen(descriptor, "w+b") as file:
+            os.fchmod(descriptor, mode)
+            yield part, file
+    finally:
+        with contextlib.suppress(FileNotFoundError):
+            part.unlink()
+
+
+def _publish_new(part: Path, target: Path) -> None:
+    """Give ``part`` its name without ever replacing a file that appeared meanwhile."""
+    try:
+        os.link(part, target, follow_symlinks=False)
+    except FileExistsError:
+        raise _exists(target) from None
+    except OSError:  # a file system without hard links
+        if os.path.lexists(target):
+            raise _exists(target) from None
+        part.replace(target)
+
+
+def _exists(target: Path) -> OutputExists:
+    return OutputExists("the output exists already.", remedy="Use --force to replace it.", path=target)
+
+
+def _mode_for(target: Path) -> int:
+    try:
+        return target.stat().st_mode & 0o777
+    except OSError:
+        umask = os.umask(0)
+        os.umask(umask)
+        return 0o666 & ~umask
+
+
+def _sync_folder(folder: Path) -> None:
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        with contextlib.suppress(OSError):  # some file systems cannot
+            os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def create_private(path: Path, data: bytes) -> None:
+    """Write a secret: mode 0600, its folder 0700, never over an existing file.
+
+    Raises:
+        OutputExists: the file is there already.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    with publish(path, mode=0o600) as file:
+        file.write(data)
+
+
+def sweep_stale(folder: Path) -> int:
+    """Remove temporary files of ours that are older than an hour; return how many."""
+    removed = 0
+    limit = time.time() - _STALE_SECONDS
+    for part in folder.glob(f"{_PREFIX}*{_SUFFIX}"):
+        with contextlib.suppress(OSError):
+            if part.lstat().st_mtime < limit:
+                part.unlink()
+                removed += 1
+    return removed

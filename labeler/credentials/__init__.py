@@ -1,0 +1,1 @@
+"""The credentials layer: signed C2PA manifests, through c2pa-python."""

@@ -1,0 +1,1 @@
+"""Bytes to arrays and back: sniffing, limits, decoding, encoding, container surgery."""

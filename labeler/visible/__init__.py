@@ -1,0 +1,1 @@
+"""The visible (audible) layer: write the mark, and find it again."""

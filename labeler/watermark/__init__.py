@@ -1,0 +1,1 @@
+"""The invisible watermark: a keyed, blind mark in the samples."""
