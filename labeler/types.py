@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
 
-from labeler.errors import UsageError
+from labeler.errors import ExitCode, LabelerError, UsageError
 
 __all__ = [
     "AI_SOURCE_TYPES",
@@ -371,11 +371,33 @@ class Compliance:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ErrorInfo:
-    """An error as data."""
+    """An error as data.
+
+    Attributes:
+        code: name of the error class, kebab-case.
+        message: what was expected and what was found.
+        remedy: what to do about it.
+        exit_code: what the command line exits with when this is the only file.
+    """
 
     code: str
     message: str
     remedy: str = ""
+    exit_code: int = 1
+
+    @classmethod
+    def of(cls, error: Exception) -> ErrorInfo:
+        """An exception as data; one that labeler did not foresee is called ``internal-error``."""
+        if isinstance(error, LabelerError):
+            return cls(
+                code=error.code, message=error.message, remedy=error.remedy, exit_code=int(error.exit_code)
+            )
+        return cls(
+            code="internal-error",
+            message=f"labeler failed on this file: {type(error).__name__}: {error}",
+            remedy="Please report it, with the file if you can share it.",
+            exit_code=int(ExitCode.INPUT),
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

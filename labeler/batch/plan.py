@@ -1,0 +1,108 @@
+"""Which inputs there are, and where each one's output goes."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from labeler.errors import InputError, NotARegularFile, OutputError, UsageError
+from labeler.media.sniff import modality_of, sniff
+
+__all__ = ["BACKUP_SUFFIX", "Job", "Plan", "find_inputs", "plan"]
+
+BACKUP_SUFFIX = ".orig"
+"""What ``--in-place`` appends to the name of the untouched original."""
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """One file: where it is, and where its output goes (None for commands that write nothing)."""
+
+    input: Path
+    output: Path | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """All jobs of a run, and how many files of folders are left alone because labeler does not label their type."""
+
+    jobs: tuple[Job, ...]
+    left_alone: int = 0
+
+
+def find_inputs(
+    inputs: Iterable[Path], *, recursive: bool, skip: Path | None = None
+) -> Iterator[tuple[Path, Path]]:
+    """Every file asked for, with its path below the output folder.
+
+    A file is taken as it is; a folder is walked in name order without following links. Hidden files and
+    folders inside it, and the folder ``skip`` (the output), are left out.
+
+    Raises:
+        NotARegularFile: a folder without ``recursive``.
+        InputError: no such file.
+    """
+    skip = skip.resolve() if skip else None
+    for path in inputs:
+        if not path.is_dir():
+            if not os.path.lexists(path):
+                raise InputError("there is no such file or folder.", remedy="Check the path.", path=path)
+            yield path, Path(path.name)
+            continue
+        if not recursive:
+            raise NotARegularFile("this is a folder.", remedy="Use -r to label what is in it.", path=path)
+        for folder, names, files in os.walk(path, followlinks=False):
+            here = Path(folder)
+            names[:] = sorted(
+                name for name in names if not name.startswith(".") and (here / name).resolve() != skip
+            )
+            for name in sorted(files):
+                file = here / name
+                if not name.startswith(".") and file.is_file() and not file.is_symlink():
+                    yield file, file.relative_to(path)
+
+
+def _is_media(path: Path) -> bool:
+    try:
+        with path.open("rb") as file:
+            return modality_of(sniff(file.read(64))) is not None
+    except OSError:
+        return True  # let the run report it
+
+
+def plan(
+    inputs: Iterable[Path], *, recursive: bool, output: Path | None = None, in_place: bool = False
+) -> Plan:
+    """Pair every input with its output: the same tree and names under ``output``, or the input itself.
+
+    Raises:
+        UsageError: two inputs would have the same output.
+        OutputError: an output would lie outside the output folder.
+    """
+    given = list(inputs)
+    named = {path for path in given if not path.is_dir()}
+    jobs: list[Job] = []
+    taken: dict[Path, Path] = {}
+    left_alone = 0
+    for file, below in find_inputs(given, recursive=recursive, skip=output):
+        if file not in named and (file.name.endswith(BACKUP_SUFFIX) or not _is_media(file)):
+            left_alone += 1
+            continue
+        target = file if in_place else _inside(output, below) if output else None
+        if target is not None and target in taken:
+            raise UsageError(
+                f"{taken[target]} and {file} would both become {target}.", remedy="Label them in two runs."
+            )
+        if target is not None:
+            taken[target] = file
+        jobs.append(Job(file, target))
+    return Plan(tuple(jobs), left_alone)
+
+
+def _inside(folder: Path, below: Path) -> Path:
+    target = folder / below
+    if not target.parent.resolve().is_relative_to(folder.resolve()):
+        raise OutputError("a link leads out of the output folder.", remedy="Remove the link.", path=target)
+    return target

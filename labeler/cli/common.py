@@ -1,0 +1,96 @@
+"""What the commands share: options with environment names, styles, progress, data on stdout."""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, TypeVar
+
+import click
+
+from labeler.errors import UsageError
+
+__all__ = ["PATH", "Progress", "limits_of", "option", "split_stdin", "style", "write_data"]
+
+_F = TypeVar("_F", bound=Callable[..., Any])
+
+PATH = click.Path(path_type=Path)
+
+
+def option(*names: str, **settings: Any) -> Callable[[_F], _F]:
+    """``click.option`` with the environment variable ``LABELER_<NAME>``."""
+    long = next(name for name in names if name.startswith("--"))
+    name = long.split("/")[0].removeprefix("--").replace("-", "_").upper()
+    return click.option(*names, envvar=f"LABELER_{name}", **settings)
+
+
+_COLOURS: dict[str, dict[str, Any]] = {
+    "good": {"fg": "green"},
+    "bad": {"fg": "red", "bold": True},
+    "warn": {"fg": "yellow"},
+    "dim": {"dim": True},
+}
+
+
+def style(text: str, role: str) -> str:
+    """Colour on a terminal; click strips it elsewhere."""
+    return click.style(text, **_COLOURS[role])
+
+
+def limits_of(megapixels: float) -> Any:
+    """Limits with another number of pixels."""
+    from labeler.media.limits import Limits
+
+    if megapixels <= 0:
+        raise UsageError(
+            f"--max-megapixels {megapixels:g} leaves no picture.", remedy="Give a positive number."
+        )
+    return Limits(pixels=int(megapixels * 1_000_000))
+
+
+def split_stdin(inputs: tuple[Path, ...]) -> bool:
+    """True if standard input is the only input; ``-`` beside others is an error."""
+    if Path("-") not in inputs:
+        return False
+    if len(inputs) > 1:
+        raise UsageError(
+            "- (standard input) must be the only input.", remedy="Label the files in another run."
+        )
+    return True
+
+
+def write_data(data: bytes) -> None:
+    """Data on stdout, nothing else."""
+    stream = sys.stdout.buffer
+    stream.write(data)
+    stream.flush()
+
+
+class Progress:
+    """How far a run of many files is, on stderr: a bar on a terminal, else a line every ten seconds."""
+
+    _EVERY = 10.0
+
+    def __init__(self, total: int, verb: str) -> None:
+        self._total, self._verb, self._done = total, verb, 0
+        self._terminal = sys.stderr.isatty()
+        self._last = time.monotonic()
+
+    def advance(self) -> None:
+        """One more file is done."""
+        self._done += 1
+        if self._total < 2:
+            return
+        now = time.monotonic()
+        if self._terminal:
+            click.echo(f"\r\x1b[K{self._verb} {self._done}/{self._total}", nl=False, err=True)
+        elif now - self._last >= self._EVERY:
+            self._last = now
+            click.echo(f"{self._verb} {self._done}/{self._total}", err=True)
+
+    def clear(self) -> None:
+        """Remove the bar, so that a line can be printed."""
+        if self._terminal and self._total > 1:
+            click.echo("\r\x1b[K", nl=False, err=True)

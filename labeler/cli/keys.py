@@ -1,0 +1,98 @@
+"""``labeler keys``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from labeler.cli.common import PATH, option, style
+from labeler.errors import ExitCode, LabelerError
+
+__all__ = ["command"]
+
+
+@click.group("keys")
+def command() -> None:
+    """Make and look at watermark keys and signing certificates."""
+
+
+@command.command("init")
+@click.option("--home", type=PATH, metavar="DIR", help="Instead of $LABELER_HOME.")
+@option("--producer", default="", metavar="CODE", help="Write this producer into labeler.toml.")
+def init(home: Path | None, producer: str) -> int:
+    """Make a watermark key, a development certificate and labeler.toml; never overwrites.
+
+    The certificate is for trying things out: it is on no trust list, and verifiers say so. Put the chain
+    and key of a certificate from a C2PA conformance authority into labeler.toml for real use.
+    """
+    from labeler.core.atomic import publish
+    from labeler.core.home import labeler_home
+    from labeler.core.keys import KeyRing, WatermarkKey
+    from labeler.credentials.certs import create_development_identity
+    from labeler.errors import OutputExists
+
+    folder = labeler_home(home)
+    ring = KeyRing(folder)
+    if ring.private_keys():
+        raise OutputExists(
+            "there are keys already.", remedy="Move the folder away to begin anew.", path=ring.folder
+        )
+    identity = create_development_identity(folder / "credentials")
+    key = WatermarkKey.generate()
+    key_path = ring.add(key)
+    click.echo(f"watermark key {key.key_id}   {key_path}   (use it with --key private)")
+    click.echo(f"signing certificate, TEST   {identity.chain}")
+    click.echo(f"its root, for verify --trust   {identity.root}")
+    config = folder / "labeler.toml"
+    if not config.exists():
+        line = (
+            f'producer = "{_toml(producer)}"' if producer else '# producer = "name or code of your service"'
+        )
+        with publish(config) as file:
+            file.write(
+                f"# Defaults of every labeler command; a labeler.toml in the project wins.\n{line}\n".encode()
+            )
+        click.echo(f"configuration   {config}")
+    return ExitCode.OK
+
+
+def _toml(text: str) -> str:
+    return text.replace("\\", "\\\\").replace('"', '\\"')
+
+
+@command.command("list")
+@click.option("--home", type=PATH, metavar="DIR", help="Instead of $LABELER_HOME.")
+def list_keys(home: Path | None) -> int:
+    """Which keys there are."""
+    from labeler.core.keys import KeyRing
+    from labeler.credentials import identity
+
+    for key in KeyRing(home).all_keys():
+        what = "published: every installation reads it and could write it" if key.public else "private"
+        click.echo(f"watermark   {key.key_id:<14} {style(what, 'dim')}")
+    try:
+        signer = identity.load(home)
+    except LabelerError as error:
+        click.echo(f"signing     {style('none: ' + error.message, 'warn')}")
+    else:
+        kind = "development, TEST" if signer.is_development else "own"
+        click.echo(f"signing     {signer.name}   {style(kind, 'dim')}")
+    return ExitCode.OK
+
+
+@command.command("check")
+@click.argument("certificate", type=PATH)
+def check(certificate: Path) -> int:
+    """Which exact rule of the C2PA certificate profile a chain breaks."""
+    from labeler.credentials.certs import check_certificate
+    from labeler.media.files import read_source
+
+    findings = check_certificate(read_source(certificate).data)
+    colours = {"error": "bad", "warn": "warn", "info": "good"}
+    for finding in findings:
+        click.echo(f"{style(finding.severity, colours[finding.severity])}   {finding.id}   {finding.detail}")
+    broken = any(finding.severity == "error" for finding in findings)
+    if not broken:
+        click.echo(style("c2pa accepts this chain for signing", "good"))
+    return ExitCode.NEGATIVE if broken else ExitCode.OK

@@ -1,0 +1,231 @@
+"""``labeler label``."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from labeler.cli.common import PATH, Progress, limits_of, option, split_stdin, style, write_data
+from labeler.errors import ExitCode, UsageError
+
+if TYPE_CHECKING:
+    from labeler.pipeline.options import LabelOptions
+    from labeler.types import LabelResult
+
+__all__ = ["command"]
+
+
+@click.command("label")
+@click.argument("inputs", nargs=-1, required=True, type=PATH)
+@option(
+    "-o", "--output", type=PATH, metavar="DIR", help="Folder for the labelled files; same tree, same names."
+)
+@option("--in-place", is_flag=True, help="Replace the inputs; originals are kept as NAME.orig.")
+@option("-r", "--recursive", is_flag=True, help="Label what is in folders too.")
+@option("--producer", default="", metavar="CODE", help="Name or code of your generation service (required).")
+@option(
+    "--produce-id", default="", metavar="ID", help="Your id of the content (one file only). Default: random."
+)
+@option("--profile", default="cn-gb45438", show_default=True, help="What to write: cn-gb45438 or all.")
+@option(
+    "--layers",
+    default="",
+    metavar="LIST",
+    help="visible,watermark,metadata,credentials; default the profile's.",
+)
+@option("--generator", default="", metavar="NAME/VERSION", help="The AI system that made the content.")
+@option(
+    "--source-type", default="trainedAlgorithmicMedia", metavar="TERM", show_default=True,
+    help="IPTC digital source type.",
+)  # fmt: skip
+@option("--author", default="", metavar="A", help="Who claims authorship.")
+@option("--rights", default="", metavar="R", help="Rights statement.")
+@option("--lang", type=click.Choice(["zh", "en", "both"]), help="Wording of the visible mark.")
+@option(
+    "--position",
+    type=click.Choice(["auto", "top-left", "top-right", "bottom-left", "bottom-right"]),
+    help="Corner of the visible mark; auto takes the calmest.",
+)
+@option("--font", type=PATH, metavar="FILE", help="Font of the visible mark.")
+@option(
+    "--key",
+    default="public-1",
+    show_default=True,
+    metavar="ID",
+    help="Watermark key: public-1, private, or an id.",
+)
+@option(
+    "--strength", type=click.Choice(["gentle", "default", "strong"]), default="default", show_default=True,
+    help="Of the watermark.",
+)  # fmt: skip
+@option(
+    "--quality",
+    type=click.IntRange(1, 100),
+    metavar="1..100",
+    help="Of lossy formats; default as the source.",
+)
+@option("--certificate", type=PATH, metavar="PEM", help="Signing chain; default the one of `keys init`.")
+@option(
+    "--certificate-key", type=PATH, metavar="PEM", help="Its private key (passphrase: LABELER_PASSPHRASE)."
+)
+@option("--relabel", is_flag=True, help="Replace your own earlier label.")
+@option("--force", is_flag=True, help="Overwrite existing outputs.")
+@option(
+    "-j",
+    "--jobs",
+    type=click.IntRange(1),
+    default=1,
+    show_default=True,
+    metavar="N",
+    help="Worker processes.",
+)
+@option("--max-megapixels", type=float, default=100.0, show_default=True, help="Refuse larger pictures.")
+@option("--format", "format_", metavar="TYPE", help="With - as input: the type that is expected, e.g. png.")
+@option("--json", "as_json", is_flag=True, help="One JSON object a line on stdout.")
+def command(
+    inputs: tuple[Path, ...],
+    output: Path | None,
+    in_place: bool,
+    recursive: bool,
+    force: bool,
+    jobs: int,
+    format_: str | None,
+    as_json: bool,
+    **settings: Any,
+) -> int:
+    """Label files or folders.
+
+    \b
+    labeler label poster.png -o out --producer 001191...10001
+    labeler label pictures -r -o labelled -j 4
+    cat a.png | labeler label - -o - --format png > b.png
+    """
+    options = _options(**settings)
+    from_stdin, to_stdout = split_stdin(inputs), output == Path("-")
+    if in_place == (output is not None):
+        raise UsageError("where to? Give either -o DIR or --in-place.")
+    if from_stdin and in_place:
+        raise UsageError("standard input cannot be labelled in place.", remedy="Give -o.")
+    if to_stdout or from_stdin:
+        return _pipe(inputs, output or Path(), options, force=force, expected=format_, as_json=as_json)
+    return _files(inputs, output, options, in_place, recursive, force, jobs, as_json)
+
+
+def _options(
+    *,
+    layers: str,
+    max_megapixels: float,
+    lang: str | None,
+    position: str | None,
+    **settings: Any,
+) -> LabelOptions:
+    import os
+
+    from labeler.pipeline.options import LabelOptions, parse_layers
+
+    passphrase = os.environ.get("LABELER_PASSPHRASE")
+    return LabelOptions(
+        layers=parse_layers(layers) if layers else None,
+        limits=limits_of(max_megapixels),
+        lang=lang or "",
+        position=position or "",
+        passphrase=passphrase.encode() if passphrase else None,
+        **settings,
+    )
+
+
+def _files(
+    inputs: tuple[Path, ...],
+    output: Path | None,
+    options: LabelOptions,
+    in_place: bool,
+    recursive: bool,
+    force: bool,
+    jobs: int,
+    as_json: bool,
+) -> int:
+    from labeler.batch import plan, pool, work
+
+    todo = plan.plan(inputs, recursive=recursive, output=output, in_place=in_place)
+    if options.produce_id and len(todo.jobs) > 1:
+        raise UsageError(
+            "one --produce-id cannot name several files.", remedy="Leave it out, or label one file."
+        )
+    tasks = (work.LabelTask(job, options, force) for job in todo.jobs)
+    progress = Progress(len(todo.jobs), "labelled")
+    results = []
+    for result in pool.run(work.label, tasks, jobs=min(jobs, len(todo.jobs)), failed=work.label_failed):
+        results.append(result.error)
+        progress.clear()
+        _show(result, as_json)
+        progress.advance()
+    progress.clear()
+    if todo.left_alone:
+        click.echo(f"{todo.left_alone} other files left alone: not of a type that labeler labels", err=True)
+    return _exit_code([error for error in results if error], len(results))
+
+
+def _exit_code(errors: list[Any], total: int) -> int:
+    failures = [error for error in errors if error.exit_code != ExitCode.NOTHING_TO_DO]
+    if total == 0 or (len(errors) == total and not failures):
+        return ExitCode.NOTHING_TO_DO
+    if not failures:
+        return ExitCode.OK
+    return failures[0].exit_code if total == 1 else ExitCode.SOME_FAILED
+
+
+def _show(result: LabelResult, as_json: bool) -> None:
+    from labeler.report import jsonl, text
+
+    if as_json:
+        write_data(jsonl.label_line(result))
+        return
+    for line in text.describe_label(result, style):
+        click.echo(line, err=result.error is not None)
+
+
+def _pipe(
+    inputs: tuple[Path, ...],
+    output: Path,
+    options: LabelOptions,
+    *,
+    force: bool,
+    expected: str | None,
+    as_json: bool,
+) -> int:
+    """One file from stdin or to stdout."""
+    from labeler.core.atomic import publish
+    from labeler.media.files import Source, read_source
+    from labeler.media.sniff import EXTENSIONS, sniff
+    from labeler.pipeline.label import label_source
+
+    if len(inputs) > 1 or as_json:
+        raise UsageError("standard output takes one file, and nothing else.", remedy="Give -o DIR.")
+    if inputs[0] == Path("-"):
+        data = sys.stdin.buffer.read(options.limits.file_bytes + 1)
+        options.limits.check_bytes(len(data), path="-")
+        source = Source(Path("-"), data)
+    else:
+        source = read_source(inputs[0], limits=options.limits)
+    media_type = sniff(source.data[:64])
+    suffixes = EXTENSIONS.get(media_type, ("",))
+    if expected and f".{expected.lower().lstrip('.')}" not in suffixes:
+        raise UsageError(f"--format says {expected}, but the content is {media_type}.", path=inputs[0])
+    labelled = label_source(source, options)
+    if output == Path("-"):
+        if labelled.sidecars:
+            raise UsageError(
+                f"{media_type} needs files beside it ({', '.join(labelled.sidecars)}), which stdout cannot carry.",
+                remedy="Give -o DIR.",
+            )
+        write_data(labelled.data)
+        return ExitCode.OK
+    target = output / f"stdin{suffixes[0]}"
+    for suffix, data in {**labelled.sidecars, "": labelled.data}.items():
+        with publish(target.with_name(target.name + suffix), overwrite=force) as file:
+            file.write(data)
+    click.echo(f"{target}   labelled: {', '.join(labelled.layers)}")
+    return ExitCode.OK

@@ -1,0 +1,114 @@
+"""``labeler verify``."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from labeler.cli.common import PATH, Progress, limits_of, option, split_stdin, style, write_data
+from labeler.errors import ExitCode
+
+if TYPE_CHECKING:
+    from labeler.pipeline.options import VerifyOptions
+    from labeler.types import Report
+
+__all__ = ["command"]
+
+
+@click.command("verify")
+@click.argument("inputs", nargs=-1, required=True, type=PATH)
+@option("-r", "--recursive", is_flag=True, help="Verify what is in folders too.")
+@option("--profile", default="", metavar="NAME", help="Judge against a profile: cn-gb45438 or all.")
+@option("--layers", default="", metavar="LIST", help="visible,watermark,metadata,credentials; default all.")
+@option("--trust", type=PATH, metavar="PEM", help="Certificates whose signatures are to be trusted.")
+@option("--quick", is_flag=True, help="Look for the watermark only as embedded, flipped or turned.")
+@option(
+    "-j",
+    "--jobs",
+    type=click.IntRange(1),
+    default=1,
+    show_default=True,
+    metavar="N",
+    help="Worker processes.",
+)
+@option("--max-megapixels", type=float, default=100.0, show_default=True, help="Refuse larger pictures.")
+@option("--json", "as_json", is_flag=True, help="One JSON object a line on stdout.")
+def command(
+    inputs: tuple[Path, ...],
+    recursive: bool,
+    profile: str,
+    layers: str,
+    trust: Path | None,
+    quick: bool,
+    jobs: int,
+    max_megapixels: float,
+    as_json: bool,
+) -> int:
+    """Say whether files carry a label, and whether the layers agree.
+
+    Exit code 0: a label was found and is intact. 1: none, altered, in conflict, or a profile failed.
+    7: the file cannot be read. Nothing is fetched from a network.
+
+    \b
+    labeler verify picture.jpg
+    labeler verify inbox -r --json --profile cn-gb45438
+    """
+    from labeler import profiles
+    from labeler.batch import plan, pool, work
+    from labeler.pipeline.options import VerifyOptions, parse_layers
+    from labeler.pipeline.reconcile import exit_code
+    from labeler.report import jsonl, text
+
+    if profile:
+        profiles.load(profile)
+    options = VerifyOptions(
+        layers=parse_layers(layers) if layers else None,
+        profile=profile,
+        trust=trust,
+        quick=quick,
+        limits=limits_of(max_megapixels),
+    )
+    codes = []
+
+    def show(report: Report) -> None:
+        codes.append(exit_code(report))
+        if as_json:
+            write_data(jsonl.verify_line(report))
+            return
+        for line in text.describe_report(report, style):
+            click.echo(line)
+
+    if split_stdin(inputs):
+        show(_from_stdin(options))
+        return codes[0]
+    todo = plan.plan(inputs, recursive=recursive)
+    progress = Progress(len(todo.jobs), "verified")
+    tasks = (work.VerifyTask(job, options) for job in todo.jobs)
+    for report in pool.run(work.verify, tasks, jobs=min(jobs, len(todo.jobs)), failed=work.verify_failed):
+        progress.clear()
+        show(report)
+        progress.advance()
+    progress.clear()
+    if len(codes) < 2:
+        return codes[0] if codes else ExitCode.NOTHING_TO_DO
+    if any(code not in (ExitCode.OK, ExitCode.NEGATIVE) for code in codes):
+        return ExitCode.SOME_FAILED
+    return max(codes)
+
+
+def _from_stdin(options: VerifyOptions) -> Report:
+    from labeler.errors import LabelerError, UsageError
+    from labeler.media.files import Source
+    from labeler.pipeline.verify import error_report, verify_source
+
+    data = sys.stdin.buffer.read(options.limits.file_bytes + 1)
+    try:
+        options.limits.check_bytes(len(data), path="-")
+        return verify_source(Source(Path("-"), data), options, sidecars={})
+    except UsageError:
+        raise
+    except LabelerError as error:
+        return error_report(Path("-"), error)

@@ -1,0 +1,91 @@
+"""What a file is, by its first bytes; the extension is only compared with it.
+
+The table follows the formats' own signatures (ISO/IEC 10918-1, 15948, 14496-12, RFC 9649, TIFF 6.0, ...).
+Types that labeler cannot label yet are named too, so that a refusal can say what the file is.
+"""
+
+from __future__ import annotations
+
+from pathlib import PurePath
+
+from labeler.types import Modality
+
+__all__ = ["EXTENSIONS", "extension_matches", "modality_of", "sniff"]
+
+_MAGIC: tuple[tuple[int, bytes, str], ...] = (
+    (0, b"\xff\xd8\xff", "image/jpeg"),
+    (0, b"\x89PNG\r\n\x1a\n", "image/png"),
+    (0, b"GIF87a", "image/gif"),
+    (0, b"GIF89a", "image/gif"),
+    (0, b"BM", "image/bmp"),
+    (0, b"II*\0", "image/tiff"),
+    (0, b"MM\0*", "image/tiff"),
+    (0, b"II+\0\x08\0\0\0", "image/tiff"),
+    (0, b"MM\0+\0\x08\0\0", "image/tiff"),
+    (0, b"\0\0\0\x0cjP  \r\n\x87\n", "image/jp2"),
+    (0, b"\xffO\xffQ", "image/jp2"),
+    (0, b"\0\0\0\x0cJXL \r\n\x87\n", "image/jxl"),
+    (0, b"\xff\x0a", "image/jxl"),
+    (0, b"8BPS", "image/vnd.adobe.photoshop"),
+    (0, b"\0\0\x01\0", "image/vnd.microsoft.icon"),
+    (0, b"%PDF-", "application/pdf"),
+    (0, b"PK\x03\x04", "application/zip"),
+    (0, b"\x1aE\xdf\xa3", "video/x-matroska"),
+    (0, b"fLaC", "audio/flac"),
+    (0, b"OggS", "audio/ogg"),
+    (0, b"ID3", "audio/mpeg"),
+    (0, b"FLV\x01", "video/x-flv"),
+    (0, b"FORM", "audio/aiff"),
+)
+_RIFF = {b"WEBP": "image/webp", b"WAVE": "audio/wav", b"AVI ": "video/x-msvideo"}
+_AVIF_BRANDS = frozenset({b"avif", b"avis"})
+_HEIC_BRANDS = frozenset({b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1"})
+
+EXTENSIONS: dict[str, tuple[str, ...]] = {
+    "image/jpeg": (".jpg", ".jpeg", ".jpe", ".jfif"),
+    "image/png": (".png", ".apng"),
+    "image/gif": (".gif",),
+    "image/webp": (".webp",),
+    "image/avif": (".avif", ".avifs"),
+    "image/heic": (".heic", ".heif", ".hif"),
+    "image/tiff": (".tif", ".tiff"),
+    "image/bmp": (".bmp", ".dib"),
+}
+"""Types that labeler labels, with the extensions that fit, the usual one first."""
+
+
+def sniff(head: bytes) -> str:
+    """MIME type by content of the first bytes (64 suffice); ``application/octet-stream`` if unknown."""
+    if head[:4] == b"RIFF":
+        return _RIFF.get(head[8:12], "application/octet-stream")
+    if head[4:8] == b"ftyp":
+        return _sniff_ftyp(head)
+    for offset, magic, media_type in _MAGIC:
+        if head.startswith(magic, offset):
+            return media_type
+    if head.lstrip()[:5].lower() in (b"<svg ", b"<?xml") and b"<svg" in head:
+        return "image/svg+xml"
+    return "application/octet-stream"
+
+
+def _sniff_ftyp(head: bytes) -> str:
+    size = min(int.from_bytes(head[:4], "big"), len(head))
+    brands = {head[8:12], *(head[i : i + 4] for i in range(16, size - 3, 4))}
+    if brands & _AVIF_BRANDS:
+        return "image/avif"
+    if brands & _HEIC_BRANDS:
+        return "image/heic"
+    if head[8:10] == b"M4" and head[10:11] == b"A":
+        return "audio/mp4"
+    return "video/quicktime" if head[8:12] == b"qt  " else "video/mp4"
+
+
+def modality_of(media_type: str) -> Modality | None:
+    """The modality of a type that labeler can label, else None."""
+    return Modality.IMAGE if media_type in EXTENSIONS else None
+
+
+def extension_matches(media_type: str, name: str | PurePath) -> bool:
+    """Whether the file name's extension fits the type; a name without extension fits every type."""
+    suffix = PurePath(name).suffix.lower()
+    return not suffix or suffix in EXTENSIONS.get(media_type, (suffix,))

@@ -1,0 +1,158 @@
+"""The signal pass over a picture: decode once, visible mark, watermark, encode once; and the way back."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from labeler.core.keys import WatermarkKey
+from labeler.media.encode import encode
+from labeler.media.files import Source
+from labeler.media.image import Frame, Picture, decode
+from labeler.media.limits import Limits
+from labeler.pipeline.options import LabelOptions
+from labeler.profiles import Profile
+from labeler.types import Finding, Layer, MediaInfo, State, VisibleReport, WatermarkReport
+from labeler.visible import image as visible
+from labeler.watermark import image as watermark
+
+__all__ = ["Marked", "apply", "detect"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Marked:
+    """A file with signal marks.
+
+    Attributes:
+        data: the encoded file.
+        written: layers that were written.
+        algorithm: soft-binding name of the watermark, or "".
+        fingerprint: of the marked picture, or "".
+        notes: layers that could not be written and why; weak marks; what could not be kept.
+    """
+
+    data: bytes
+    written: tuple[Layer, ...]
+    algorithm: str = ""
+    fingerprint: str = ""
+    notes: tuple[Finding, ...] = ()
+
+
+def apply(
+    source: Source,
+    info: MediaInfo,
+    layers: Sequence[Layer],
+    *,
+    payload: bytes,
+    key: WatermarkKey,
+    profile: Profile,
+    options: LabelOptions,
+) -> Marked:
+    """Write the signal layers asked for into a picture; frames of an animation are all marked."""
+    picture = decode(source.data, info, str(source.path), limits=options.limits)
+    notes: list[Finding] = []
+    written: list[Layer] = []
+    frames: Sequence[Frame] = picture.frames
+    if Layer.VISIBLE in layers:
+        try:
+            frames = _draw(picture, profile, options)
+        except visible.MarkDoesNotFit as error:
+            notes.append(Finding(id="visible.impossible", severity="warn", detail=error.message))
+        else:
+            written.append(Layer.VISIBLE)
+    fingerprint = ""
+    if Layer.WATERMARK in layers:
+        try:
+            frames, weak = _embed(frames, payload, key, options)
+        except watermark.CannotMark as error:
+            notes.append(Finding(id="watermark.impossible", severity="warn", detail=error.message))
+        else:
+            written.append(Layer.WATERMARK)
+            fingerprint = watermark.fingerprint(frames[0].pixels)
+            if weak:
+                notes.append(Finding(id="watermark.weak", severity="warn", detail=weak))
+    data, lost = encode(picture, frames, source.data, quality=options.quality)
+    notes += [Finding(id="media.not-kept", severity="warn", detail=detail) for detail in lost]
+    return Marked(
+        data=data,
+        written=tuple(written),
+        algorithm=watermark.ALGORITHM if Layer.WATERMARK in written else "",
+        fingerprint=fingerprint,
+        notes=tuple(notes),
+    )
+
+
+def _draw(picture: Picture, profile: Profile, options: LabelOptions) -> list[Frame]:
+    """Draw the mark on every frame: one mark for an animation, one for each page of a TIFF."""
+    style = profile.visible
+    marks: dict[tuple[int, int], visible.Mark] = {}
+    drawn = []
+    for frame in picture.frames:
+        mark = marks.get(frame.size)
+        if mark is None:
+            mark = marks[frame.size] = visible.prepare(
+                *frame.size,
+                lang=options.lang or style.lang,
+                position=options.position or style.position,
+                ratio=style.ratio,
+                font=options.font,
+                reference=frame.pixels,
+            )
+        drawn.append(
+            dataclasses.replace(
+                frame,
+                pixels=visible.apply(frame.pixels, mark, alpha=frame.alpha),
+                alpha=None if frame.alpha is None else visible.apply_alpha(frame.alpha, mark),
+            )
+        )
+    return drawn
+
+
+def _embed(
+    frames: Sequence[Frame], payload: bytes, key: WatermarkKey, options: LabelOptions
+) -> tuple[list[Frame], str]:
+    """Embed into every frame that can carry a mark; the strength report is made for the first of them.
+
+    Raises:
+        CannotMark: no frame can carry one.
+    """
+    marked, weak, done, refused = [], "", 0, None
+    for frame in frames:
+        try:
+            embedded = watermark.embed(
+                frame.pixels, payload, key, strength=options.strength, alpha=frame.alpha, report=done == 0
+            )
+        except watermark.CannotMark as error:
+            refused = refused or error
+            marked.append(frame)
+            continue
+        done += 1
+        weak = weak or embedded.weak
+        marked.append(dataclasses.replace(frame, pixels=embedded.pixels))
+    if not done and refused:
+        raise refused
+    return marked, weak
+
+
+def detect(
+    data: bytes,
+    info: MediaInfo,
+    name: str,
+    layers: Sequence[Layer],
+    *,
+    keys: Sequence[WatermarkKey],
+    quick: bool,
+    limits: Limits,
+) -> tuple[VisibleReport, WatermarkReport]:
+    """Look for the signal marks: in the first frame, then in the middle one of an animation."""
+    picture = decode(data, info, name, limits=limits)
+    found_visible = VisibleReport(state=State.SKIPPED)
+    found_watermark = WatermarkReport(state=State.SKIPPED)
+    for frame in dict.fromkeys((0, len(picture.frames) // 2)):
+        pixels, alpha = picture.frames[frame].pixels, picture.frames[frame].alpha
+        if Layer.VISIBLE in layers and found_visible.state is not State.PRESENT:
+            found_visible = visible.detect(pixels)
+        if Layer.WATERMARK in layers and found_watermark.state is not State.PRESENT:
+            found_watermark = watermark.detect(pixels, keys, quick=quick, alpha=alpha)
+    return found_visible, found_watermark

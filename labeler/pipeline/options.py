@@ -1,0 +1,98 @@
+"""What a caller can ask for; the command line and the library fill in the same two types."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from labeler.errors import UsageError
+from labeler.media.limits import DEFAULT_LIMITS, Limits
+from labeler.types import Layer
+
+__all__ = ["LabelOptions", "VerifyOptions", "parse_layers"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LabelOptions:
+    """How to label.
+
+    Attributes:
+        profile: name of a profile; it decides layers, wording, size and place unless given below.
+        layers: layers to write, or None for the profile's.
+        producer: name or code of the generation service; required.
+        produce_id: id of the content; default a random UUID, hex.
+        author: who claims authorship.
+        rights: rights statement.
+        generator: the AI system as ``NAME/VERSION``.
+        source_type: IPTC digital source type, last path part.
+        lang: wording of the visible mark: ``zh``, ``en`` or ``both``; default the profile's.
+        position: ``auto``, ``top-left``, ``top-right``, ``bottom-left``, ``bottom-right``; default the profile's.
+        font: font file for the visible mark; default the bundled Noto Sans CJK.
+        key: watermark key id; ``public-1`` is readable by every installation, ``private`` is the newest own one.
+        strength: of the watermark: ``gentle``, ``default`` or ``strong``.
+        quality: 1..100 for lossy formats, in place of the source's own.
+        certificate: signing chain, PEM; default the development identity of ``keys init``.
+        certificate_key: its private key, PEM.
+        passphrase: of the private key.
+        relabel: replace a label of the same producer instead of leaving the file alone.
+        limits: what is refused before decoding.
+        home: folder of keys and configuration; default ``$LABELER_HOME``.
+    """
+
+    profile: str = "cn-gb45438"
+    layers: tuple[Layer, ...] | None = None
+    producer: str = ""
+    produce_id: str = ""
+    author: str = ""
+    rights: str = ""
+    generator: str = ""
+    source_type: str = "trainedAlgorithmicMedia"
+    lang: str = ""
+    position: str = ""
+    font: Path | None = None
+    key: str = "public-1"
+    strength: str = "default"
+    quality: int | None = None
+    certificate: Path | None = None
+    certificate_key: Path | None = None
+    passphrase: bytes | None = field(default=None, repr=False)
+    relabel: bool = False
+    limits: Limits = DEFAULT_LIMITS
+    home: Path | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class VerifyOptions:
+    """How to verify.
+
+    Attributes:
+        layers: layers to look at, or None for all.
+        profile: judge against this profile, or "" for no judgement.
+        trust: PEM file of certificates whose signatures are to be trusted.
+        quick: look for the watermark as it was embedded, flipped or turned by quarter turns only.
+        limits: what is refused before decoding.
+        home: folder of keys and configuration; default ``$LABELER_HOME``.
+    """
+
+    layers: tuple[Layer, ...] | None = None
+    profile: str = ""
+    trust: Path | None = None
+    quick: bool = False
+    limits: Limits = DEFAULT_LIMITS
+    home: Path | None = None
+
+
+def parse_layers(text: str) -> tuple[Layer, ...]:
+    """Layers of a comma-separated list, in writing order.
+
+    >>> parse_layers("credentials,metadata")
+    (<Layer.METADATA: 'metadata'>, <Layer.CREDENTIALS: 'credentials'>)
+    """
+    asked = {part.strip() for part in text.split(",") if part.strip()}
+    unknown = asked - set(Layer)
+    if unknown or not asked:
+        raise UsageError(
+            f"unknown layer {', '.join(sorted(unknown)) or '(none given)'}.",
+            remedy=f"Layers: {', '.join(Layer)}.",
+        )
+    return tuple(layer for layer in Layer if layer in asked)

@@ -1,0 +1,110 @@
+"""From the findings of four layers to one verdict (contract.md, "How the verdict follows from the layers")."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from labeler.errors import ExitCode
+from labeler.types import (
+    AI_SOURCE_TYPES,
+    NON_AI_SOURCE_TYPES,
+    Consistency,
+    Label,
+    Layer,
+    Layers,
+    Report,
+    State,
+    Verdict,
+)
+
+__all__ = ["agree", "consistency", "exit_code", "label_of", "verdict"]
+
+_IPTC_GENERATED = frozenset(
+    {"trainedAlgorithmicMedia", "compositeWithTrainedAlgorithmicMedia", "compositeSynthetic"}
+)
+"""Source types that say by themselves "made by AI", where no GB 45438 label stands beside them."""
+
+
+def label_of(layers: Layers) -> Label | None:
+    """The label as the strongest container layer words it: metadata, else credentials."""
+    return layers.metadata.label or layers.credentials.label
+
+
+def consistency(layers: Layers) -> tuple[Consistency, ...]:
+    """Every pair of layers that can be compared, and whether they name the same content."""
+    return tuple(_pairs(layers))
+
+
+def _pairs(layers: Layers) -> Iterator[Consistency]:
+    metadata, watermark, credentials = layers.metadata, layers.watermark, layers.credentials
+    meta_id = metadata.label.mark_id if metadata.label else ""
+    signed_id = credentials.label.mark_id if credentials.label else ""
+    if watermark.state is State.PRESENT:
+        if metadata.state is State.PRESENT:
+            yield _compare("id.watermark-vs-metadata", watermark.mark_id, meta_id)
+        if credentials.state is State.PRESENT:
+            yield _compare("id.watermark-vs-credentials", watermark.payload, credentials.payload)
+    if metadata.state is State.PRESENT and credentials.state is State.PRESENT and (meta_id or signed_id):
+        yield _compare("id.metadata-vs-credentials", meta_id, signed_id)
+    if credentials.state is State.PRESENT and credentials.content == "intact":
+        others = [
+            layer for layer in (Layer.VISIBLE, Layer.WATERMARK, Layer.METADATA) if _says_ai(layers, layer)
+        ]
+        if others and credentials.source_type in NON_AI_SOURCE_TYPES:
+            yield Consistency(
+                id="source.credentials-vs-label",
+                result="disagree",
+                detail=f"the signed manifest says {credentials.source_type}, but {', '.join(others)} says AI",
+            )
+
+
+def _compare(name: str, one: str, other: str) -> Consistency:
+    if not one or not other:
+        return Consistency(id=name, result="unknown", detail="one of the two names no content")
+    if one == other:
+        return Consistency(id=name, result="agree", detail=one)
+    return Consistency(id=name, result="disagree", detail=f"{one} is not {other}")
+
+
+def _says_ai(layers: Layers, layer: Layer) -> bool:
+    if layer is Layer.METADATA:
+        return bool(layers.metadata.value) or layers.metadata.source_type in AI_SOURCE_TYPES
+    return bool(getattr(layers, layer).state is State.PRESENT)
+
+
+def agree(report: Report) -> bool:
+    """True if at least one pair of layers was compared and every compared pair agrees."""
+    results = [pair.result for pair in report.consistency]
+    return bool(results) and all(result == "agree" for result in results)
+
+
+def verdict(layers: Layers, pairs: tuple[Consistency, ...]) -> Verdict:
+    """The verdict by the strongest evidence; contradiction comes first."""
+    metadata, credentials = layers.metadata, layers.credentials
+    signed_ai = credentials.state is State.PRESENT and credentials.source_type in AI_SOURCE_TYPES
+    if any(pair.result == "disagree" for pair in pairs):
+        return Verdict.CONFLICT
+    if (
+        (signed_ai and credentials.content == "intact")
+        or layers.watermark.state is State.PRESENT
+        or metadata.value == "1"
+        or (not metadata.value and metadata.source_type in _IPTC_GENERATED)
+    ):
+        return Verdict.AI_CONFIRMED
+    if metadata.value == "2" or (not metadata.value and metadata.source_type in AI_SOURCE_TYPES):
+        return Verdict.AI_POSSIBLE
+    if metadata.value or layers.visible.state is State.PRESENT or signed_ai:
+        return Verdict.AI_SUSPECTED
+    states = {getattr(layers, layer).state for layer in Layer}
+    return Verdict.CANNOT_TELL if State.CANNOT_TELL in states else Verdict.NO_LABEL_FOUND
+
+
+def exit_code(report: Report) -> ExitCode:
+    """Exit code of ``verify`` for one file."""
+    if report.error is not None:
+        return ExitCode(report.error.exit_code)
+    if report.compliance is not None and report.compliance.result != "pass":
+        return ExitCode.NEGATIVE
+    if not report.is_labelled or report.layers.credentials.content == "altered":
+        return ExitCode.NEGATIVE
+    return ExitCode.OK

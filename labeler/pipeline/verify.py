@@ -1,0 +1,194 @@
+"""Verification: container layers read the file, then it is decoded once, and every layer is heard."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from labeler import profiles
+from labeler.core.keys import KeyRing, WatermarkKey
+from labeler.errors import DamagedMedia, LabelerError, UnsupportedMedia, UsageError
+from labeler.media.files import Source, read_neighbour, read_source
+from labeler.media.image import probe
+from labeler.pipeline import reconcile
+from labeler.pipeline.options import VerifyOptions
+from labeler.profiles import checks
+from labeler.types import (
+    CredentialsReport,
+    ErrorInfo,
+    Finding,
+    Layer,
+    Layers,
+    MediaInfo,
+    MetadataReport,
+    Report,
+    State,
+    Verdict,
+    VisibleReport,
+    WatermarkReport,
+)
+
+if TYPE_CHECKING:
+    from labeler.credentials.trust import Trust
+
+__all__ = ["CREDENTIALS_SUFFIX", "error_report", "inspect_one", "verify_one", "verify_source"]
+
+CREDENTIALS_SUFFIX = ".c2pa"
+
+
+def verify_one(path: Path, options: VerifyOptions) -> Report:
+    """Verify one file; an unreadable file gives a report with ``error`` set, never "no label"."""
+    try:
+        source = read_source(path, limits=options.limits)
+        return verify_source(source, options)
+    except UsageError:
+        raise
+    except LabelerError as error:
+        return error_report(path, error)
+
+
+def verify_source(
+    source: Source, options: VerifyOptions, *, sidecars: dict[str, bytes] | None = None
+) -> Report:
+    """Verify bytes in memory.
+
+    Args:
+        source: the file.
+        options: what to look at.
+        sidecars: neighbouring files by suffix; default: those that stand beside ``source.path``.
+
+    Raises:
+        InputError: the file is of no supported type, over a limit or damaged.
+    """
+    name = str(source.path)
+    info = probe(source.data, name, limits=options.limits)
+    asked = options.layers or tuple(Layer)
+    if sidecars is None:
+        sidecars = _sidecars(source.path)
+    metadata = _read_metadata(source.data, info, asked, sidecars)
+    credentials = _read_credentials(source.data, info, asked, sidecars, _trust(options))
+    visible, watermark = _read_signals(source, info, asked, options)
+    layers = Layers(visible=visible, metadata=metadata, watermark=watermark, credentials=credentials)
+    pairs = reconcile.consistency(layers)
+    findings = () if info.extension_matches else (_mismatch(info, name),)
+    return Report(
+        path=name,
+        sha256=source.sha256,
+        media_type=info.media_type,
+        modality=info.modality,
+        verdict=reconcile.verdict(layers, pairs),
+        label=reconcile.label_of(layers),
+        layers=layers,
+        consistency=pairs,
+        compliance=checks.judge(layers, profiles.load(options.profile)) if options.profile else None,
+        findings=findings,
+    )
+
+
+def _mismatch(info: MediaInfo, name: str) -> Finding:
+    suffix = Path(name).suffix
+    return Finding(
+        id="media.extension",
+        severity="warn",
+        detail=f"the name ends in {suffix}, the content is {info.media_type}",
+    )
+
+
+def _sidecars(path: Path) -> dict[str, bytes]:
+    from labeler.metadata import sidecar
+
+    found = {suffix: read_neighbour(path, suffix) for suffix in (sidecar.SUFFIX, CREDENTIALS_SUFFIX)}
+    return {suffix: data for suffix, data in found.items() if data is not None}
+
+
+def _trust(options: VerifyOptions) -> Trust | None:
+    if options.trust is None:
+        return None
+    from labeler.credentials.trust import Trust
+
+    return Trust.from_file(options.trust)
+
+
+def _read_metadata(
+    data: bytes, info: MediaInfo, asked: Sequence[Layer], sidecars: dict[str, bytes]
+) -> MetadataReport:
+    if Layer.METADATA not in asked:
+        return MetadataReport(state=State.SKIPPED)
+    from labeler.metadata import image, sidecar
+
+    try:
+        report = image.read(io.BytesIO(data), info)
+    except DamagedMedia as error:
+        return MetadataReport(state=State.CANNOT_TELL, reason=error.message)
+    if report.state is not State.PRESENT and sidecar.SUFFIX in sidecars:
+        return sidecar.read(sidecars[sidecar.SUFFIX])
+    return report
+
+
+def _read_credentials(
+    data: bytes, info: MediaInfo, asked: Sequence[Layer], sidecars: dict[str, bytes], trust: Trust | None
+) -> CredentialsReport:
+    if Layer.CREDENTIALS not in asked:
+        return CredentialsReport(state=State.SKIPPED)
+    from labeler.credentials import read
+
+    return read.read(io.BytesIO(data), info, sidecar=sidecars.get(CREDENTIALS_SUFFIX), trust=trust)
+
+
+def _read_signals(
+    source: Source, info: MediaInfo, asked: Sequence[Layer], options: VerifyOptions
+) -> tuple[VisibleReport, WatermarkReport]:
+    if not any(layer.is_signal for layer in asked):
+        return VisibleReport(state=State.SKIPPED), WatermarkReport(state=State.SKIPPED)
+    from labeler.pipeline import image
+
+    keys: list[WatermarkKey] = KeyRing(options.home).all_keys() if Layer.WATERMARK in asked else []
+    try:
+        return image.detect(
+            source.data, info, str(source.path), asked, keys=keys, quick=options.quick, limits=options.limits
+        )
+    except UnsupportedMedia as error:  # samples that no signal layer can read; the containers still speak
+        state = State.CANNOT_TELL
+        return VisibleReport(state=state, reason=error.message), WatermarkReport(
+            state=state, reason=error.message
+        )
+
+
+def error_report(path: Path, error: Exception) -> Report:
+    """The report of a file that could not be read: cannot tell, and why."""
+    info = ErrorInfo.of(error)
+    state, reason = State.CANNOT_TELL, info.message
+    return Report(
+        path=str(path),
+        verdict=Verdict.CANNOT_TELL,
+        layers=Layers(
+            visible=VisibleReport(state=state, reason=reason),
+            metadata=MetadataReport(state=state, reason=reason),
+            watermark=WatermarkReport(state=state, reason=reason),
+            credentials=CredentialsReport(state=state, reason=reason),
+        ),
+        error=info,
+    )
+
+
+def inspect_one(path: Path, options: VerifyOptions) -> dict[str, object]:
+    """Everything found, raw: the report, the media's header, and the manifest store as c2pa gives it."""
+    import dataclasses
+
+    from labeler.credentials import read
+
+    source = read_source(path, limits=options.limits)
+    report = verify_source(source, options)
+    info = probe(source.data, str(path), limits=options.limits)
+    sidecars = _sidecars(path)
+    manifest = read.raw(
+        io.BytesIO(source.data), info, sidecar=sidecars.get(CREDENTIALS_SUFFIX), trust=_trust(options)
+    )
+    return {
+        "media": dataclasses.asdict(info),
+        "sidecars": {suffix: len(data) for suffix, data in sidecars.items()},
+        "report": report,
+        "c2pa": manifest,
+    }
