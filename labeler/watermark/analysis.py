@@ -1,0 +1,187 @@
+"""Whitening, folding and the lattice spectrum: one plane in, normalised line coefficients out.
+
+Whitening divides each pixel's high-pass value by the local deviation, so that textured areas do not drown
+the mark of smooth ones and a change of brightness, contrast or gamma changes nothing. The whitened plane is
+cut into cells of one tile, cells of the same class are summed, and the discrete Fourier transform of the
+sums is taken at the lattice lines only, as two matrix products.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any, TypeAlias
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+
+from labeler.watermark.layout import (
+    CELL_CLASSES,
+    CELL_PERIOD,
+    GRID_COLUMNS,
+    GRID_ROWS,
+    RADIUS_MAX,
+    TILE,
+    Carrier,
+)
+
+__all__ = ["HostEnergy", "Spectrum", "high_pass", "host_energy", "line_transform", "spectrum", "whiten"]
+
+Floats: TypeAlias = npt.NDArray[np.float32]
+Complexes: TypeAlias = npt.NDArray[np.complex64]
+
+_SIGMA_HIGH_PASS = 3.0  # working px
+_SIGMA_ENERGY = 5.0
+_CLIP = 3.0
+_FLOOR = 0.02
+_BLOCK = 4
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HostEnergy:
+    """High-pass plane and its local energy.
+
+    Attributes:
+        high: (h, w) float32, plane minus its Gaussian low-pass.
+        energy: (h/4, w/4) float32, mean of ``high`` squared over blocks of 4 x 4.
+    """
+
+    high: Floats
+    energy: Floats
+
+
+def high_pass(plane: Floats, tile: int = TILE) -> Floats:
+    """Plane minus its low-pass, a Gaussian of 3 working px computed at half resolution."""
+    height, width = plane.shape
+    half = cv2.resize(plane, (max(width // 2, 1), max(height // 2, 1)), interpolation=cv2.INTER_AREA)
+    low = cv2.GaussianBlur(half, (0, 0), _SIGMA_HIGH_PASS * tile / TILE / 2)
+    low = cv2.resize(low, (width, height), interpolation=cv2.INTER_LINEAR)
+    return np.asarray(cv2.subtract(plane, low), np.float32)
+
+
+def host_energy(plane: Floats, tile: int = TILE) -> HostEnergy:
+    """High-pass plane and block energies of a plane whose tile is ``tile`` px."""
+    high = high_pass(plane, tile)
+    size = (max(plane.shape[1] // _BLOCK, 1), max(plane.shape[0] // _BLOCK, 1))
+    energy = cv2.resize(cv2.multiply(high, high), size, interpolation=cv2.INTER_AREA)
+    return HostEnergy(high=high, energy=np.asarray(energy, np.float32))
+
+
+def local_variance(energy: Floats, tile: int = TILE) -> Floats:
+    """Variance map for whitening: energies smoothed by a Gaussian of 5 working px, with a relative floor."""
+    smooth = cv2.GaussianBlur(energy, (0, 0), _SIGMA_ENERGY * tile / TILE / _BLOCK)
+    return np.asarray(smooth + np.float32(_FLOOR * float(smooth.mean()) + _FLOOR), np.float32)
+
+
+def whiten(host: HostEnergy, tile: int = TILE) -> Floats:
+    """Whitened plane: clip(high / sqrt(v), 3) v^-0.3.
+
+    Returns:
+        (h, w) float32.
+    """
+    size = (host.high.shape[1], host.high.shape[0])
+    variance = local_variance(host.energy, tile)
+    inverse = cv2.resize(cv2.pow(variance, -0.5), size, interpolation=cv2.INTER_LINEAR)
+    weight = cv2.resize(cv2.pow(variance, -0.3), size, interpolation=cv2.INTER_LINEAR)
+    normal = cv2.multiply(host.high, inverse)
+    np.clip(normal, -_CLIP, _CLIP, out=normal)
+    return np.asarray(cv2.multiply(normal, weight, dst=normal), np.float32)
+
+
+@lru_cache(maxsize=4)
+def _bases(tile: int) -> tuple[Floats, Complexes]:
+    """DFT bases: (tile, 2 x 35) cosines and sines along x, (69, tile) complex along y."""
+    x = np.arange(tile)
+    angle = 2 * np.pi * np.outer(x, np.arange(GRID_COLUMNS)) / tile
+    across = np.concatenate([np.cos(angle), -np.sin(angle)], axis=1)
+    rows = np.arange(-RADIUS_MAX, RADIUS_MAX + 1)
+    down = np.exp(-2j * np.pi * np.outer(rows, x) / tile)
+    return across.astype(np.float32), down.astype(np.complex64)
+
+
+def fold(plane: Floats, tile: int = TILE) -> Floats:
+    """Sum cells of the same class: (h, w) -> (16, tile, tile), the last cells padded with zeros."""
+    period = CELL_PERIOD * tile
+    height = -(-plane.shape[0] // period) * period
+    width = -(-plane.shape[1] // period) * period
+    padded = np.zeros((height, width), np.float32)
+    padded[: plane.shape[0], : plane.shape[1]] = plane
+    cells = padded.reshape(-1, CELL_PERIOD, tile, width // period, CELL_PERIOD, tile)
+    if cells.shape[3] == 1:
+        folded = cells[:, :, :, 0].sum(axis=0)
+    else:
+        folded = sum(cells[:, :, :, i].sum(axis=0) for i in range(cells.shape[3]))
+    ordered = folded.transpose(0, 2, 1, 3).reshape(CELL_CLASSES, tile, tile)
+    return np.ascontiguousarray(ordered, np.float32)
+
+
+def line_transform(cells: Floats) -> Complexes:
+    """DFT of tiles (n, tile, tile) at the lattice: (n, 69 x 35) complex64, row ky + 34, column kx."""
+    count, tile = cells.shape[0], cells.shape[1]
+    across, down = _bases(tile)
+    rows = (cells.reshape(count * tile, tile) @ across).reshape(count, tile, 2, GRID_COLUMNS)
+    mixed = rows[:, :, 0] + 1j * rows[:, :, 1]
+    packed = np.ascontiguousarray(mixed.transpose(1, 0, 2)).reshape(tile, count * GRID_COLUMNS)
+    grid = (down @ packed).reshape(GRID_ROWS, count, GRID_COLUMNS).transpose(1, 0, 2)
+    return np.ascontiguousarray(grid).reshape(count, GRID_ROWS * GRID_COLUMNS)
+
+
+def synthesis(lines: Complexes, tile: int = TILE) -> Floats:
+    """Inverse of :func:`line_transform`: tiles Re sum_k V_k exp(2 pi j k.x / tile), (n, tile, tile)."""
+    count = lines.shape[0]
+    across, down = _bases(tile)
+    by_row = lines.reshape(count, GRID_ROWS, GRID_COLUMNS).transpose(1, 0, 2)
+    packed = np.ascontiguousarray(by_row).reshape(GRID_ROWS, count * GRID_COLUMNS)
+    rows: Any = (down.conj().T @ packed).reshape(tile, count, GRID_COLUMNS).transpose(1, 0, 2)
+    parts = np.concatenate([rows.real, rows.imag], axis=2).reshape(count * tile, 2 * GRID_COLUMNS)
+    return np.asarray((parts @ across.T).reshape(count, tile, tile), np.float32)
+
+
+@lru_cache(maxsize=4)
+def _valid(tile: int) -> tuple[Floats, Floats]:
+    """Which lines count for the local power, and the reciprocal of their smoothed number."""
+    rows, columns = np.mgrid[-RADIUS_MAX : RADIUS_MAX + 1, 0:GRID_COLUMNS]
+    radius = np.hypot(rows, columns)
+    valid = ((radius >= 3) & (radius <= min(RADIUS_MAX + 1.5, 0.48 * tile))).astype(np.float32)
+    count = cv2.blur(valid, (7, 7), borderType=cv2.BORDER_REFLECT_101)
+    return valid, np.asarray(1 / np.maximum(count, 1 / 49), np.float32)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Spectrum:
+    """Lattice spectrum of one plane.
+
+    Attributes:
+        cells: (16, 2415) complex64, a row for each cell class.
+        deviation: (2415,) float32, local root of the power of the sum of all classes: without a mark, a
+            coefficient divided by it has E abs(x)^2 = 1.
+    """
+
+    cells: Complexes
+    deviation: Floats
+
+    def lines(self, carrier: Carrier, cells: Floats | None = None) -> Complexes:
+        """Normalised payload coefficients of a carrier, (n,) complex64.
+
+        Args:
+            carrier: the keyed assignment.
+            cells: (16, n) signs to use in place of the carrier's (shifted cells).
+        """
+        signs = carrier.cells if cells is None else cells
+        summed = (self.cells[:, carrier.grid] * signs).sum(axis=0)
+        return np.asarray(summed / self.deviation[carrier.grid], np.complex64)
+
+    def sync(self, grid: npt.NDArray[np.int64]) -> Complexes:
+        """Normalised periodic coefficients at grid indices."""
+        return np.asarray(self.cells[:, grid].sum(axis=0) / self.deviation[grid], np.complex64)
+
+
+def spectrum(whitened: Floats, tile: int = TILE) -> Spectrum:
+    """Fold a whitened plane and take its lattice spectrum."""
+    cells = line_transform(fold(whitened, tile))
+    power = (cells.real**2 + cells.imag**2).sum(axis=0).reshape(GRID_ROWS, GRID_COLUMNS)
+    valid, inverse = _valid(tile)
+    local = cv2.blur(power * valid, (7, 7), borderType=cv2.BORDER_REFLECT_101) * inverse
+    deviation = np.sqrt(np.maximum(local, 1e-12)).reshape(-1)
+    return Spectrum(cells=cells, deviation=np.asarray(deviation, np.float32))

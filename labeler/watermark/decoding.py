@@ -1,0 +1,232 @@
+"""From lattice spectra to a payload: combine the carriers, decode, check tag and correlation.
+
+How much each ring of each carrier is worth depends on what happened to the picture (JPEG kills chroma, blur
+kills the outer rings), which nobody tells the detector. It starts from a few fixed profiles and refines each
+by expectation maximisation: soft code bits from the profile give the gain of every ring, the gains give new
+weights. Acceptance uses the fixed profile only, whose tail is bounded (see ``statistics``).
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+
+from labeler.watermark.analysis import Spectrum
+from labeler.watermark.code import decode, encode
+from labeler.watermark.embedding import as_dims
+from labeler.watermark.layout import CELL_PERIOD, Carrier, Layout
+from labeler.watermark.message import open_message
+from labeler.watermark.statistics import correlation, sync_score
+
+__all__ = ["Decoded", "Evidence", "Observed", "cell_scores", "decode_payload", "observe", "sync_z"]
+
+Floats: TypeAlias = npt.NDArray[np.float32]
+
+_RING_WIDTH = 2.5
+_EM_ROUNDS = 3
+_VALUE_MAX = 4.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Evidence:
+    """The spectra of one picture in one geometry.
+
+    Attributes:
+        luma: spectrum of the luma plane.
+        chroma: of the chroma plane, or None for a grey picture.
+    """
+
+    luma: Spectrum
+    chroma: Spectrum | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Observed:
+    """Chip-corrected dims of both carriers, concatenated.
+
+    Attributes:
+        values: (..., D) float32; positive votes for code bit 0.
+        luma_dims: how many of the D are luma.
+    """
+
+    values: Floats
+    luma_dims: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Decoded:
+    """A decoded payload whose tag fits."""
+
+    payload: bytes
+    rho: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Tables:
+    """What decoding needs of a layout, both carriers concatenated; L = luma only.
+
+    Attributes:
+        slots: (r, 384) dims of each code bit, missing ones point to D.
+        bit: (D,) code bit of each dim.
+        amplitude: (D,) relative amplitude.
+        radius: (D,) abs(k).
+        ring: (D,) ring number; chroma rings follow those of luma.
+        rings: number of rings.
+    """
+
+    slots: npt.NDArray[np.int64]
+    bit: npt.NDArray[np.int64]
+    amplitude: Floats
+    radius: Floats
+    ring: npt.NDArray[np.int64]
+    rings: int
+
+
+@lru_cache(maxsize=16)
+def _tables(key: bytes, chroma: bool) -> _Tables:
+    layout = Layout.of(key)
+    carriers = [layout.luma, layout.chroma] if chroma else [layout.luma]
+    total = sum(len(carrier.bit) for carrier in carriers)
+    slots, ring, first, rings = [], [], 0, 0
+    for carrier in carriers:
+        slots.append(np.where(carrier.slots < len(carrier.bit), carrier.slots + first, total))
+        first += len(carrier.bit)
+        number = np.repeat(((carrier.radius - 4) / _RING_WIDTH).astype(np.int64), 2)
+        ring.append(number + rings)
+        rings += int(number.max()) + 1
+    return _Tables(
+        slots=np.concatenate(slots),
+        bit=np.concatenate([carrier.bit for carrier in carriers]),
+        amplitude=np.concatenate([_relative(carrier) for carrier in carriers]),
+        radius=np.concatenate([np.repeat(carrier.radius, 2) for carrier in carriers]),
+        ring=np.concatenate(ring),
+        rings=rings,
+    )
+
+
+def _relative(carrier: Carrier) -> Floats:
+    """Expected relative strength of a dim after whitening: about flat in luma, falling in chroma."""
+    amplitude = np.repeat(carrier.amplitude, 2)
+    return np.asarray(amplitude / amplitude.max(), np.float32)
+
+
+def sync_z(evidence: Evidence, layout: Layout) -> float:
+    """The sync statistic at zero translation, luma and chroma together or luma alone, whichever is higher."""
+    weight = np.ones(len(layout.sync), np.float32)
+    top, variance = sync_score(evidence.luma.sync(layout.sync_grid), layout.luma.sync_phase, weight)
+    z: float = top / math.sqrt(max(variance, 1e-12))
+    if evidence.chroma is None:
+        return z
+    more, extra = sync_score(evidence.chroma.sync(layout.sync_grid), layout.chroma.sync_phase, weight)
+    return max(z, (top + more) / math.sqrt(max(variance + extra, 1e-12)))
+
+
+def observe(evidence: Evidence, layout: Layout, *, row: int = 0, column: int = 0) -> Observed:
+    """Read the payload dims for one assignment of cells: cell (0, 0) of the frame is cell (row, column)."""
+    parts = [_dims(evidence.luma, layout.luma, row, column)]
+    luma_dims = len(parts[0])
+    if evidence.chroma is not None:
+        parts.append(_dims(evidence.chroma, layout.chroma, row, column))
+    values = np.clip(np.concatenate(parts), -_VALUE_MAX, _VALUE_MAX)
+    return Observed(values=np.asarray(values, np.float32), luma_dims=luma_dims)
+
+
+def _dims(spectrum: Spectrum, carrier: Carrier, row: int, column: int) -> Floats:
+    signs = carrier.cells
+    if row or column:
+        square = signs.reshape(CELL_PERIOD, CELL_PERIOD, -1)
+        signs = np.roll(square, (-row, -column), axis=(0, 1)).reshape(signs.shape)
+    return as_dims(spectrum.lines(carrier, signs)) * carrier.chip
+
+
+def _profiles(tables: _Tables, luma_dims: int) -> Floats:
+    """Fixed weight profiles (3, D): everything, low frequencies, luma alone."""
+    luma = np.arange(len(tables.bit)) < luma_dims
+    low = np.exp(-((tables.radius / 13) ** 2))
+    profiles = [tables.amplitude, tables.amplitude * low]
+    if luma_dims < len(tables.bit):
+        profiles.append(tables.amplitude * luma)
+    return np.asarray(profiles, np.float32)
+
+
+def _gather(values: Floats, tables: _Tables) -> Floats:
+    padded = np.concatenate([values, np.zeros((len(values), 1), np.float32)], axis=1)
+    return np.asarray(padded[:, tables.slots].sum(axis=1), np.float32)
+
+
+def _refine(values: Floats, weights: Floats, tables: _Tables) -> Floats:
+    """Weights (b, D) refined by expectation maximisation, from weights (b, D), for values (D,)."""
+    count = np.bincount(tables.ring, minlength=tables.rings).astype(np.float32)
+    for _ in range(_EM_ROUNDS):
+        soft = _gather(values * weights, tables)
+        scale = np.sqrt((soft**2).mean(axis=1, keepdims=True)) + 1e-9
+        # Two-point fit of |soft|: mean m and variance s^2 of each half.
+        mean = np.abs(soft).mean(axis=1, keepdims=True)
+        spread = np.maximum(scale**2 - mean**2, 0.05 * scale**2)
+        log_odds = soft * (mean / spread)
+        own = values * weights * (mean / spread)
+        extrinsic = np.tanh(log_odds[:, tables.bit] - own)
+        gain = np.stack(
+            [np.bincount(tables.ring, weights=row, minlength=tables.rings) for row in values * extrinsic]
+        )
+        certainty = np.stack(
+            [np.bincount(tables.ring, weights=row, minlength=tables.rings) for row in extrinsic**2]
+        )
+        level = np.maximum(gain / np.maximum(certainty, 0.05 * count), 0.01)
+        weights = level.astype(np.float32)[:, tables.ring]
+    return weights
+
+
+def decode_payload(observed: Observed, layout: Layout) -> Decoded | None:
+    """Decode one observation; None if no tag fits.
+
+    Args:
+        observed: dims of one geometry and cell assignment.
+        layout: the key's layout.
+    """
+    tables = _tables(layout.key, observed.luma_dims < observed.values.shape[-1])
+    fixed = _profiles(tables, observed.luma_dims)
+    weights = _refine(observed.values, fixed, tables)
+    soft = _gather(observed.values * weights, tables)
+    messages = decode(soft)
+    for message in messages:
+        payload = open_message(message, layout.key)
+        if payload is not None:
+            signs = 1 - 2 * encode(message).astype(np.float32)
+            best = 0.0
+            for profile in fixed:
+                top, energy = correlation(observed.values, profile, signs[tables.bit])
+                best = max(best, top / max(energy, 1e-12) ** 0.5)
+            return Decoded(payload=payload, rho=best)
+    return None
+
+
+def cell_scores(evidence: Evidence, layout: Layout) -> Floats:
+    """How much each of the 16 cell assignments looks like a codeword, (16,) float32.
+
+    Under the right one the code bits are two clusters at +-m; the score is the log likelihood ratio of that
+    against one Gaussian, with m and the spread fitted.
+    """
+    chroma = evidence.chroma is not None
+    tables = _tables(layout.key, chroma)
+    observed = [observe(evidence, layout, row=o // 4, column=o % 4) for o in range(16)]
+    best = np.full(16, -np.inf, np.float32)
+    for profile in _profiles(tables, observed[0].luma_dims):
+        soft = _gather(np.stack([o.values for o in observed]) * profile, tables)
+        soft /= np.sqrt((soft**2).mean(axis=1, keepdims=True)) + 1e-12
+        mean = np.abs(soft).mean(axis=1, keepdims=True) * 0.9
+        for _ in range(6):
+            spread = np.maximum(1 - mean**2, 0.02)
+            mean = (soft * np.tanh(soft * mean / spread)).mean(axis=1, keepdims=True)
+        spread = np.maximum(1 - mean**2, 0.02)
+        angle = np.abs(soft * mean / spread)
+        logcosh = angle + np.log1p(np.exp(-2 * angle)) - np.log(2)
+        exponent = -0.5 * (soft**2 + mean**2) / spread + logcosh
+        ratio = (exponent - 0.5 * np.log(spread) + 0.5 * soft**2).sum(axis=1)
+        best = np.maximum(best, ratio)
+    return np.asarray(best, np.float32)

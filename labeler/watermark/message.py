@@ -1,0 +1,67 @@
+"""The 96 message bits: what is sent, masked and tagged with the key.
+
+Bit layout, most significant first::
+
+    masked payload (64) | nonce (8) | tag (24)
+
+    masked payload = payload XOR HMAC-SHA256(K, "mask" || nonce)[0:8]
+    tag            = HMAC-SHA256(K, "tag" || nonce || payload)[0:3]
+    K              = HKDF(master, salt = key id, info = "labeler/watermark/image/1")
+
+The nonce gives 256 unrelated codewords for one payload: the embedder sends the one that suits the picture
+best, and averaging pictures of the same payload no longer reveals a codeword. The tag replaces a CRC: to
+compose a new payload one needs the key, and an accidental accept has probability 2^-24 a decode.
+"""
+
+from __future__ import annotations
+
+import hmac
+
+import numpy as np
+
+from labeler.watermark.code import MESSAGE_BITS, Bits
+
+__all__ = ["NONCES", "PAYLOAD_BYTES", "TAG_BITS", "candidates", "open_message"]
+
+PAYLOAD_BYTES = 8
+NONCES = 256
+TAG_BITS = 24
+_TAG_BYTES = TAG_BITS // 8
+
+
+def _seal(payload: bytes, nonce: int, key: bytes) -> bytes:
+    index = bytes([nonce])
+    mask = hmac.digest(key, b"mask" + index, "sha256")[:PAYLOAD_BYTES]
+    tag = hmac.digest(key, b"tag" + index + payload, "sha256")[:_TAG_BYTES]
+    masked = int.from_bytes(payload, "big") ^ int.from_bytes(mask, "big")
+    return masked.to_bytes(PAYLOAD_BYTES, "big") + index + tag
+
+
+def candidates(payload: bytes, key: bytes) -> Bits:
+    """All messages that carry a payload, one for each nonce.
+
+    Args:
+        payload: 8 bytes.
+        key: the 32-byte derived key.
+
+    Returns:
+        Message bits, shape (256, 96), uint8; the row is the nonce.
+    """
+    if len(payload) != PAYLOAD_BYTES:
+        raise ValueError(f"a payload has {PAYLOAD_BYTES} bytes, not {len(payload)}")
+    sealed = b"".join(_seal(payload, nonce, key) for nonce in range(NONCES))
+    return np.unpackbits(np.frombuffer(sealed, np.uint8)).reshape(NONCES, MESSAGE_BITS)
+
+
+def open_message(message: Bits, key: bytes) -> bytes | None:
+    """The payload of a decoded message, or None if its tag does not fit the key.
+
+    Args:
+        message: bits, shape (96,).
+        key: the 32-byte derived key.
+    """
+    sealed = np.packbits(message).tobytes()
+    nonce = sealed[PAYLOAD_BYTES]
+    mask = hmac.digest(key, b"mask" + bytes([nonce]), "sha256")[:PAYLOAD_BYTES]
+    payload = bytes(a ^ b for a, b in zip(sealed[:PAYLOAD_BYTES], mask, strict=True))
+    return payload if hmac.compare_digest(_seal(payload, nonce, key), sealed) else None

@@ -1,0 +1,95 @@
+"""Read a picture as it is: unchanged geometry, then flips and quarter turns."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+
+from labeler.watermark.analysis import host_energy, spectrum, whiten
+from labeler.watermark.decoding import Decoded, Evidence, decode_payload, observe
+from labeler.watermark.frame import Planes
+from labeler.watermark.layout import TILE, Layout
+from labeler.watermark.orientation import ORIENTATIONS, Orientation
+from labeler.watermark.statistics import sync_score
+
+__all__ = ["Reading", "orientation_scores", "read", "read_turned", "read_upright"]
+
+Floats: TypeAlias = npt.NDArray[np.float32]
+
+_TURN_GATE = 2.5
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reading:
+    """A picture in one working frame, whitened.
+
+    Attributes:
+        luma: (h, w) float32, whitened.
+        chroma: (h/2, w/2) float32, whitened, or None.
+        evidence: the lattice spectra.
+    """
+
+    luma: Floats
+    chroma: Floats | None
+    evidence: Evidence
+
+
+def read(planes: Planes) -> Reading:
+    """Whiten both planes, fold them and take their spectra."""
+    luma = whiten(host_energy(planes.luma))
+    chroma = None
+    if planes.chroma is not None:
+        chroma = whiten(host_energy(planes.chroma, TILE // 2), TILE // 2)
+    return of_whitened(luma, chroma)
+
+
+def of_whitened(luma: Floats, chroma: Floats | None) -> Reading:
+    """The same for planes that are whitened already."""
+    evidence = Evidence(
+        luma=spectrum(luma),
+        chroma=None if chroma is None else spectrum(chroma, TILE // 2),
+    )
+    return Reading(luma=luma, chroma=chroma, evidence=evidence)
+
+
+def read_upright(reading: Reading, layout: Layout) -> Decoded | None:
+    """Decode as it is; no gate: the payload may be readable where the sync lines are gone."""
+    return decode_payload(observe(reading.evidence, layout), layout)
+
+
+def orientation_scores(reading: Reading, layout: Layout) -> list[float]:
+    """The sync statistic z of each of the eight orientations."""
+    parts = [(reading.evidence.luma, layout.luma, reading.luma.shape, TILE)]
+    if reading.evidence.chroma is not None and reading.chroma is not None:
+        parts.append((reading.evidence.chroma, layout.chroma, reading.chroma.shape, TILE // 2))
+    sums = [folded.cells.sum(axis=0) / folded.deviation for folded, *_ in parts]
+    weight = np.ones(len(layout.sync), np.float32)
+    scores = []
+    for orientation in ORIENTATIONS:
+        top = variance = 0.0
+        best = -np.inf
+        for grid, (_, carrier, (height, width), tile) in zip(sums, parts, strict=True):
+            lines = orientation.lines(grid, layout.sync, height, width, tile)
+            one, two = sync_score(lines, carrier.sync_phase, weight)
+            top, variance = top + one, variance + two
+            best = max(best, top / max(variance, 1e-12) ** 0.5)
+        scores.append(best)
+    return scores
+
+
+def read_turned(reading: Reading, layout: Layout) -> tuple[Decoded, Orientation] | None:
+    """Decode the orientations whose sync lines show, the best first; the upright one is left out."""
+    scores = orientation_scores(reading, layout)
+    order = sorted(range(1, len(ORIENTATIONS)), key=lambda index: -scores[index])
+    for index in order:
+        if scores[index] < _TURN_GATE:
+            break
+        orientation = ORIENTATIONS[index]
+        chroma = None if reading.chroma is None else orientation.apply(reading.chroma)
+        found = read_upright(of_whitened(orientation.apply(reading.luma), chroma), layout)
+        if found is not None:
+            return found, orientation
+    return None

@@ -1,0 +1,121 @@
+from __future__ import annotations
+
+import cv2
+import numpy as np
+import pytest
+from watermark_pictures import textured
+
+from labeler.core.keys import PUBLIC_KEY, WatermarkKey
+from labeler.types import State
+from labeler.watermark.image import CannotMark, detect, embed
+
+PAYLOAD = bytes.fromhex("140123456789abcd")
+OTHER = WatermarkKey.from_secret(bytes(range(32)))
+
+
+def jpeg(pixels: np.ndarray, quality: int) -> np.ndarray:
+    data = cv2.imencode(".jpg", pixels[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, quality])[1]
+    return np.ascontiguousarray(cv2.imdecode(data, cv2.IMREAD_COLOR)[..., ::-1])
+
+
+@pytest.fixture(scope="module")
+def picture() -> np.ndarray:
+    return textured()
+
+
+@pytest.fixture(scope="module")
+def marked(picture: np.ndarray) -> np.ndarray:
+    return embed(picture, PAYLOAD, PUBLIC_KEY).pixels
+
+
+def test_round_trip(picture: np.ndarray, marked: np.ndarray) -> None:
+    report = detect(marked, [PUBLIC_KEY], quick=True)
+    assert report.state is State.PRESENT
+    assert report.payload == PAYLOAD.hex()
+    assert report.mark_id == PAYLOAD.hex()[2:]
+    assert report.key_id == "public-1"
+    assert report.log10_p is not None
+    assert report.log10_p < -10
+    assert marked.dtype == picture.dtype
+    assert marked.shape == picture.shape
+
+
+@pytest.mark.parametrize("quality", [90, 50, 30])
+def test_survives_jpeg(marked: np.ndarray, quality: int) -> None:
+    assert detect(jpeg(marked, quality), [PUBLIC_KEY], quick=True).payload == PAYLOAD.hex()
+
+
+def test_survives_half_size_and_grey(marked: np.ndarray) -> None:
+    half = cv2.resize(marked, None, fx=0.5, fy=0.5, interpolation=cv2.INTER_AREA)
+    assert detect(half, [PUBLIC_KEY], quick=True).payload == PAYLOAD.hex()
+    grey = cv2.cvtColor(marked, cv2.COLOR_RGB2GRAY)
+    assert detect(grey, [PUBLIC_KEY], quick=True).payload == PAYLOAD.hex()
+
+
+@pytest.mark.parametrize("mirror", [False, True])
+@pytest.mark.parametrize("turns", [0, 1, 2, 3])
+def test_quick_finds_flips_and_quarter_turns(marked: np.ndarray, turns: int, mirror: bool) -> None:
+    changed = np.rot90(marked, turns)
+    if mirror:
+        changed = np.fliplr(changed)
+    report = detect(np.ascontiguousarray(changed), [PUBLIC_KEY], quick=True)
+    assert report.payload == PAYLOAD.hex()
+    assert report.geometry["flip"] is mirror
+
+
+def test_several_keys_and_the_wrong_key(picture: np.ndarray, marked: np.ndarray) -> None:
+    assert detect(marked, [OTHER], quick=True).state is State.ABSENT
+    assert detect(picture, [PUBLIC_KEY, OTHER], quick=True).state is State.ABSENT
+    twice = embed(marked, bytes(8), OTHER).pixels
+    assert detect(twice, [PUBLIC_KEY], quick=True).payload == PAYLOAD.hex()
+    report = detect(twice, [OTHER], quick=True)
+    assert report.payload == "00" * 8
+    assert report.key_id == OTHER.key_id
+
+
+def test_quality_is_measured(picture: np.ndarray) -> None:
+    result = embed(picture, PAYLOAD, PUBLIC_KEY, psnr=44.0)
+    error = ((result.pixels.astype(float) - picture) ** 2).mean()
+    assert result.psnr == pytest.approx(10 * np.log10(255**2 / error), abs=0.01)
+    assert result.psnr == pytest.approx(44.0, abs=0.6)
+
+
+def test_transparent_pixels_are_not_touched(picture: np.ndarray) -> None:
+    alpha = np.full(picture.shape[:2], 255, np.uint8)
+    alpha[100:200, 50:250] = 0
+    result = embed(picture, PAYLOAD, PUBLIC_KEY, alpha=alpha).pixels
+    assert (result[alpha == 0] == picture[alpha == 0]).all()
+    assert detect(result, [PUBLIC_KEY], quick=True, alpha=alpha).payload == PAYLOAD.hex()
+
+
+def test_sixteen_bits_and_grey(picture: np.ndarray) -> None:
+    deep = picture.astype(np.uint16) * 257
+    result = embed(deep, PAYLOAD, PUBLIC_KEY).pixels
+    assert result.dtype == np.uint16
+    assert detect(result, [PUBLIC_KEY], quick=True).payload == PAYLOAD.hex()
+    grey = np.ascontiguousarray(picture[..., 1])
+    assert detect(embed(grey, PAYLOAD, PUBLIC_KEY).pixels, [PUBLIC_KEY], quick=True).payload == PAYLOAD.hex()
+
+
+def test_no_wrap_around_at_black_and_white() -> None:
+    picture = textured(seed=5)
+    picture[:200] = 255
+    picture[200:300] = 0
+    result = embed(picture, PAYLOAD, PUBLIC_KEY, strength="strong").pixels
+    assert np.abs(result.astype(int) - picture).max() < 40
+
+
+def test_refuses_small_and_flat_pictures() -> None:
+    with pytest.raises(CannotMark, match="short side"):
+        embed(textured(127, 300), PAYLOAD, PUBLIC_KEY)
+    with pytest.raises(CannotMark, match="flat"):
+        embed(np.full((300, 300, 3), 255, np.uint8), PAYLOAD, PUBLIC_KEY)
+
+
+def test_bad_arrays_are_refused() -> None:
+    with pytest.raises(ValueError, match="uint8"):
+        detect(np.zeros((200, 200), np.float32), [PUBLIC_KEY])
+    with pytest.raises(ValueError, match="3 channels"):
+        detect(np.zeros((200, 200, 4), np.uint8), [PUBLIC_KEY])
+    with pytest.raises(ValueError, match="alpha"):
+        detect(np.zeros((200, 200), np.uint8), [PUBLIC_KEY], alpha=np.zeros((9, 9), np.uint8))
