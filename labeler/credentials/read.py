@@ -1,0 +1,224 @@
+"""Read a manifest and say what it proves, offline.
+
+Nothing here touches the network: a manifest that is only pointed to (a remote manifest) is reported as
+such and never fetched. Whatever a hostile file does, the answer is a `CredentialsReport`; a manifest
+that cannot be read is ``cannot-tell``, never ``absent``.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any, BinaryIO
+
+from labeler.credentials import manifest, trust
+from labeler.credentials.codes import Verdicts, judge
+from labeler.credentials.formats import c2pa_format
+from labeler.credentials.messages import clause, plain
+from labeler.credentials.trust import Trust
+from labeler.types import CredentialsReport, MediaInfo, State
+
+__all__ = ["raw", "read"]
+
+_PAYLOAD = re.compile(r"[0-9a-f]{16}", re.ASCII)
+_MAX_CHAIN = 64
+
+
+def read(
+    source: BinaryIO, info: MediaInfo, *, sidecar: bytes | None = None, trust: Trust | None = None
+) -> CredentialsReport:
+    """Read and judge the manifest of a file.
+
+    A manifest inside the file goes before a sidecar (C2PA 2.2, 11.4): a stray ``.c2pa`` beside a signed
+    file must not hide what is signed. The sidecar is used if the one inside is remote or unreadable.
+
+    Args:
+        source: the media, seekable.
+        info: its type, by content.
+        sidecar: bytes of the ``.c2pa`` file beside it, if there is one.
+        trust: whom to trust; default nobody.
+
+    Returns:
+        The report. ``absent`` only if there is neither a manifest in the file nor a sidecar.
+    """
+    store, carrier, report = _load(source, info, sidecar, trust)
+    if report is not None:
+        return report
+    try:
+        return _report(store, carrier, trust or Trust())
+    except Exception as error:  # a manifest is what anybody may have written
+        return _cannot_tell(f"the manifest cannot be interpreted ({type(error).__name__}).", carrier)
+
+
+def raw(
+    source: BinaryIO, info: MediaInfo, *, sidecar: bytes | None = None, trust: Trust | None = None
+) -> dict[str, Any]:
+    """Everything found, for a person who investigates: ``state``, ``carrier``, ``reason``, ``store``.
+
+    ``store`` is c2pa's JSON as it is: manifests, assertions, ingredients, validation results. All of it
+    was written by whoever made the file.
+    """
+    store, carrier, report = _load(source, info, sidecar, trust)
+    state = State.PRESENT if report is None else report.state
+    return {"state": state, "carrier": carrier, "reason": report.reason if report else "", "store": store}
+
+
+def _load(
+    source: BinaryIO, info: MediaInfo, sidecar: bytes | None, trusted: Trust | None
+) -> tuple[dict[str, Any], str, CredentialsReport | None]:
+    """The manifest store and its carrier, or a finished report."""
+    store, report = _open(source, info, None, trusted)
+    inside = store, "embedded" if report is None else report.carrier, report
+    if report is None or sidecar is None:
+        return inside
+    was_unreadable = report.state is State.CANNOT_TELL
+    store, report = _open(source, info, sidecar, trusted)
+    if report is not None and was_unreadable:
+        return inside
+    if report is not None and report.state is State.ABSENT:  # junk in a .c2pa file is no proof of absence
+        report = _cannot_tell("the sidecar is no C2PA manifest.", "sidecar")
+    return store, "sidecar", report
+
+
+def _open(
+    source: BinaryIO, info: MediaInfo, sidecar: bytes | None, trusted: Trust | None
+) -> tuple[dict[str, Any], CredentialsReport | None]:
+    import c2pa
+
+    carrier = "embedded" if sidecar is None else "sidecar"
+    try:
+        source.seek(0)
+        with c2pa.Reader(
+            c2pa_format(info.media_type), source, sidecar, context=trust.reading_context(trusted)
+        ) as reader:
+            store = json.loads(reader.json())
+    except c2pa.C2paError.ManifestNotFound:
+        return {}, CredentialsReport(state=State.ABSENT)
+    except c2pa.C2paError.NotSupported as error:
+        if sidecar is None:  # no manifest can stand in such a file
+            return {}, CredentialsReport(state=State.ABSENT)
+        return {}, _cannot_tell(_reason(str(error)), carrier)
+    except c2pa.C2paError as error:
+        is_remote = str(error).startswith("Remote: ")
+        return {}, _cannot_tell(_reason(str(error)), "" if is_remote else carrier)
+    except (OSError, ValueError, RecursionError) as error:
+        return {}, _cannot_tell(f"reading failed ({type(error).__name__}).", carrier)
+    if not isinstance(store, dict) or not store.get("active_manifest"):
+        return {}, _cannot_tell("the manifest store has no active manifest.", carrier)
+    return store, None
+
+
+def _cannot_tell(reason: str, carrier: str) -> CredentialsReport:
+    return CredentialsReport(state=State.CANNOT_TELL, carrier=carrier, reason=reason)
+
+
+def _reason(text: str) -> str:
+    kind, _, detail = text.partition(": ")
+    detail = clause(detail or kind)
+    if kind == "Remote":
+        url = detail.rpartition(" ")[2]
+        return f"the manifest is remote and was not fetched: {plain(url, 200)}"
+    if kind == "NotSupported":
+        return "c2pa does not know this kind of file."
+    return f"the manifest, or the file around it, is damaged: {detail}."
+
+
+def _report(store: dict[str, Any], carrier: str, trusted: Trust) -> CredentialsReport:
+    active = _manifest(store, store["active_manifest"])
+    signature = _mapping(active.get("signature_info"))
+    signed_at = _text(signature.get("time")) or _action_time(active)
+    has_signers = bool(trusted.signers or trusted.single_signers)
+    verdicts: Verdicts = judge(store, claimed_time=bool(signed_at), has_signers=has_signers)
+    own = next((each.get("data") for each in _assertions(active, manifest.LABEL_ASSERTION)), None)
+    return CredentialsReport(
+        state=State.PRESENT,
+        content=verdicts.content,
+        signer=verdicts.signer,
+        time=verdicts.time,
+        chain=verdicts.chain,
+        claim_generator=_claim_generator(active),
+        signer_name=" / ".join(filter(None, map(_text, map(signature.get, ("common_name", "issuer"))))),
+        signed_at=signed_at,
+        codes=tuple(plain(code, 100) for code in verdicts.codes[:200]),
+        source_type=_source_type(store, active),
+        payload=_payload(active),
+        label=manifest.label_from(own),
+        carrier=carrier,
+    )
+
+
+def _claim_generator(active: Mapping[str, Any]) -> str:
+    for info in _mappings(active.get("claim_generator_info")):
+        if name := _text(info.get("name")):
+            return "/".join(filter(None, (name, _text(info.get("version")))))
+    return _text(active.get("claim_generator"))
+
+
+def _actions(active: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
+    for label in ("c2pa.actions", "c2pa.actions.v2"):
+        for assertion in _assertions(active, label):
+            yield from _mappings(_mapping(assertion.get("data")).get("actions"))
+
+
+def _action_time(active: Mapping[str, Any]) -> str:
+    return next((when for action in _actions(active) if (when := _text(action.get("when"), 64))), "")
+
+
+def _source_type(store: Mapping[str, Any], active: Mapping[str, Any]) -> str:
+    """Digital source type of the first action that states one, else of the parent, and so on up.
+
+    A picture that an AI made and somebody cropped says only "opened, cropped" in its active manifest;
+    what it is stands in the manifest of its ``parentOf`` ingredient.
+    """
+    seen: set[str] = set()
+    for _ in range(_MAX_CHAIN):
+        for action in _actions(active):
+            if uri := _text(action.get("digitalSourceType"), 500):
+                return uri.rstrip("/").rpartition("/")[2]
+        parents = [
+            _text(each.get("active_manifest"), 500)
+            for each in _mappings(active.get("ingredients"))
+            if each.get("relationship") == "parentOf"
+        ]
+        parent = next(filter(None, parents), "")
+        if not parent or parent in seen:
+            break
+        seen.add(parent)
+        active = _manifest(store, parent)
+    return ""
+
+
+def _payload(active: Mapping[str, Any]) -> str:
+    for assertion in _assertions(active, "c2pa.soft-binding"):
+        data = _mapping(assertion.get("data"))
+        if not _text(data.get("alg")).startswith(manifest.SOFT_BINDING_PREFIX):
+            continue
+        for block in _mappings(data.get("blocks")):
+            value = _text(block.get("value"))
+            if _PAYLOAD.fullmatch(value):
+                return value
+    return ""
+
+
+def _manifest(store: Mapping[str, Any], label: object) -> Mapping[str, Any]:
+    return _mapping(_mapping(store.get("manifests")).get(str(label)))
+
+
+def _assertions(active: Mapping[str, Any], label: str) -> Iterator[Mapping[str, Any]]:
+    """Assertions with this label, also further ones of the kind (``label__1``)."""
+    for assertion in _mappings(active.get("assertions")):
+        if str(assertion.get("label", "")).partition("__")[0] == label:
+            yield assertion
+
+
+def _text(value: object, limit: int = 200) -> str:
+    return plain(value, limit) if isinstance(value, str) else ""
+
+
+def _mapping(value: object) -> Mapping[str, Any]:
+    return value if isinstance(value, Mapping) else {}
+
+
+def _mappings(value: object) -> Iterable[Mapping[str, Any]]:
+    return [each for each in value if isinstance(each, Mapping)] if isinstance(value, list) else []
