@@ -108,7 +108,7 @@ def _trust(options: VerifyOptions) -> Trust | None:
         return None
     from labeler.credentials.trust import Trust
 
-    return Trust.from_file(options.trust)
+    return Trust.from_files([options.trust])
 
 
 def _read_metadata(
