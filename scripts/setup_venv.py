@@ -24,7 +24,7 @@ INDEX = os.environ.get("PIP_INDEX_URL", "https://pypi.org/simple").rstrip("/")
 
 def main() -> None:
     """Make the environment if it is missing, then install the package and its development tools."""
-    if sys.version_info < (3, 11):
+    if sys.version_info < (3, 11):  # noqa: UP036 (the interpreter is not chosen yet)
         sys.exit(
             f"labeler needs Python 3.11 or newer; this is {sys.version.split()[0]}. Run: make PYTHON=python3.12"
         )
