@@ -54,7 +54,7 @@ _EMBEDDABLE = frozenset(
     }
 )
 
-_STILL_ONLY = frozenset({"image/tiff", "image/png"})
+_STILL_ONLY = frozenset({"image/tiff"})
 
 
 def c2pa_format(media_type: str) -> str:
@@ -66,9 +66,8 @@ def c2pa_format(media_type: str) -> str:
 def embeds(media_type: str, *, frames: int = 1) -> bool:
     """Whether a manifest can stand inside such a file; if not, it goes into a sidecar.
 
-    Two containers are taken apart from their stills, because c2pa-python 0.38.1 harms them (measured):
-    in a TIFF of several pages the manifest becomes a page of its own, without dimensions, on which
-    readers fail; in an animated PNG it comes before ``acTL``, and ffmpeg then sees a still picture.
+    A TIFF of several pages is refused, because c2pa-python 0.38.1 harms it (measured): the manifest
+    becomes a page of its own, without dimensions, on which readers fail.
 
     Args:
         media_type: MIME type by content.

@@ -19,7 +19,6 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-import labeler
 from labeler.errors import UsageError
 from labeler.types import IPTC_SOURCE_TYPE_URI, Label
 
@@ -106,7 +105,7 @@ def definition(
         assertions.append({"label": "cawg.training-mining", "data": {"entries": entries}})
     return {
         "claim_version": 2,
-        "claim_generator_info": [{"name": "labeler", "version": labeler.__version__}],
+        "claim_generator_info": [{"name": "labeler", "version": _version()}],
         "format": media_type,
         **({"title": title} if title else {}),
         "assertions": assertions,
@@ -114,7 +113,7 @@ def definition(
 
 
 def _actions(label: Label, *, has_parent: bool, visible_text: str, marked: bool) -> list[dict[str, Any]]:
-    agent = {"name": "labeler", "version": labeler.__version__}
+    agent = {"name": "labeler", "version": _version()}
     source = {"digitalSourceType": IPTC_SOURCE_TYPE_URI + label.source_type}
     generator = {"softwareAgent": _agent(label.generator or label.producer)}
     when = {"when": label.created} if label.created else {}
@@ -131,6 +130,12 @@ def _actions(label: Label, *, has_parent: bool, visible_text: str, marked: bool)
     if marked:
         actions.append({"action": "c2pa.watermarked.bound", "softwareAgent": agent})
     return actions
+
+
+def _version() -> str:
+    from labeler import __version__
+
+    return __version__
 
 
 def _agent(text: str) -> dict[str, str]:

@@ -7,9 +7,10 @@ swallowed; a ``Builder`` signs once; type names such as ``image/jpg`` are refuse
 
 from __future__ import annotations
 
+import io
 from typing import Any, BinaryIO, cast
 
-from labeler.credentials import manifest, trust
+from labeler.credentials import apng, manifest, trust
 from labeler.credentials.formats import c2pa_format, embeds
 from labeler.credentials.identity import NativeSigner, SigningIdentity
 from labeler.credentials.messages import clause
@@ -109,23 +110,80 @@ def _sign(
     parent: BinaryIO | None,
     parent_type: str,
 ) -> bytes:
+    form = c2pa_format(info.media_type)
+    parent_form = c2pa_format(parent_type or info.media_type)
+    if target is not None and form == "image/png" and apng.is_animated(source):
+
+        def make(data_hash: dict[str, Any]) -> bytes:
+            assertion = {"label": "c2pa.hash.data", "data": data_hash}
+            bound = {**definition, "assertions": [*definition["assertions"], assertion]}
+            nothing = io.BytesIO()
+            return _build(bound, signer, nothing, None, "application/octet-stream", parent, parent_form)
+
+        return apng.sign(source, target, make)
+    return _build(definition, signer, source, target, form, parent, parent_form)
+
+
+def _build(
+    definition: dict[str, Any],
+    signer: NativeSigner,
+    source: BinaryIO,
+    target: BinaryIO | None,
+    form: str,
+    parent: BinaryIO | None,
+    parent_form: str,
+) -> bytes:
     import c2pa
 
     reader, writer = _Tap(source), _Tap(cast(BinaryIO, _Sink()) if target is None else target)
-    try:
+
+    def attempt(damage: str) -> bytes:
         with c2pa.Builder(definition, trust.signing_context(manifest.CREATED_LABELS)) as builder:
             if parent is not None:
-                ingredient = {"relationship": "parentOf", "label": manifest.PARENT}
-                parent.seek(0)
-                builder.add_ingredient(ingredient, c2pa_format(parent_type or info.media_type), _Tap(parent))
+                _add_parent(builder, parent, parent_form, damage)
             if target is None:
                 builder.set_no_embed()
             source.seek(0)
-            result = builder.sign(signer.native, c2pa_format(info.media_type), reader, writer)
+            return bytes(builder.sign(signer.native, form, reader, writer))
+
+    try:
+        try:
+            return attempt("")
+        except c2pa.C2paError as error:
+            if parent is None or signer.failure or reader.failure or writer.failure:
+                raise
+            _empty(writer)
+            return attempt(clause(str(error)))
     except c2pa.C2paError as error:
         problem = _explain(error, signer, reader, writer)
         raise problem from problem.__cause__
-    return bytes(result)
+
+
+def _add_parent(builder: Any, parent: BinaryIO, form: str, damage: str) -> None:
+    """Keep the incoming file as ingredient.
+
+    Args:
+        builder: a `c2pa.Builder`.
+        parent: the incoming file.
+        form: its type.
+        damage: if not empty, why its manifest cannot be kept: it was tried, and c2pa failed. The
+            ingredient then says so instead of carrying it, and readers call the chain broken.
+    """
+    ingredient: dict[str, Any] = {"relationship": "parentOf", "label": manifest.PARENT}
+    if damage:
+        status = {"code": "claim.malformed", "url": "", "explanation": damage}
+        results = {"activeManifest": {"success": [], "informational": [], "failure": [status]}}
+        text = "its manifest is damaged and could not be kept"
+        ingredient |= {"format": form, "description": text, "validation_results": results}
+        form = "application/octet-stream"
+    parent.seek(0)
+    tap = _Tap(parent)
+    try:
+        builder.add_ingredient(ingredient, form, tap)
+    except Exception:
+        if tap.failure is not None:
+            raise InputError(f"the file cannot be read: {clause(str(tap.failure))}.") from tap.failure
+        raise
 
 
 def _explain(error: Exception, signer: NativeSigner, reader: _Tap, writer: _Tap) -> BaseException:
@@ -142,7 +200,7 @@ def _explain(error: Exception, signer: NativeSigner, reader: _Tap, writer: _Tap)
         problem = OutputError(f"the signed file cannot be written: {clause(str(writer.failure))}.")
     elif reader.failure is not None:
         problem = InputError(f"the file to sign cannot be read: {clause(str(reader.failure))}.")
-    elif "could not be parsed" in text or "type is unsupported" in text or "Invalid" in text:
+    elif "could not be parsed" in text or "type is unsupported" in text:
         problem = DamagedMedia(f"c2pa cannot find its way in this file: {text}.")
     else:
         remedy = (
@@ -172,7 +230,7 @@ def has_manifest(source: BinaryIO, media_type: str) -> bool:
     return True
 
 
-def _empty(target: BinaryIO) -> None:
+def _empty(target: BinaryIO | _Tap) -> None:
     try:
         target.seek(0)
         target.truncate(0)
@@ -210,6 +268,9 @@ class _Tap:
     def tell(self) -> int:
         return self._stream.tell()
 
+    def truncate(self, size: int) -> int:
+        return self._stream.truncate(size)
+
     def flush(self) -> None:
         try:
             self._stream.flush()
@@ -241,6 +302,10 @@ class _Sink:
 
     def tell(self) -> int:
         return self._position
+
+    def truncate(self, size: int) -> int:
+        self._size = size
+        return size
 
     def flush(self) -> None:
         return None

@@ -21,6 +21,7 @@ SHARED = Path(__file__).resolve().parents[2].parent / "shared"
 FORMATS = {
     "jpeg": ("JPEG", "image/jpeg", 1, {"quality": 90}),
     "png": ("PNG", "image/png", 1, {}),
+    "apng": ("PNG", "image/png", 3, {}),
     "webp": ("WEBP", "image/webp", 1, {}),
     "webp-lossless": ("WEBP", "image/webp", 1, {"lossless": True}),
     "webp-animated": ("WEBP", "image/webp", 3, {"lossless": True}),
