@@ -1,3 +1,28 @@
-"""Label AI-generated media, and verify the labels."""
+"""Label AI-generated media, and verify the labels.
 
-__version__ = "0.1.0"
+``label_file`` and ``verify_file`` work on files, ``label_image`` and ``verify_image`` on arrays. Nothing
+heavy is imported before one of them is called.
+"""
+
+from labeler._version import __version__
+from labeler.api import label_file, label_image, verify_file, verify_image
+from labeler.errors import LabelerError
+from labeler.pipeline.options import LabelOptions, VerifyOptions
+from labeler.types import Label, LabelResult, Layer, Report, State, Verdict
+
+__all__ = [
+    "Label",
+    "LabelOptions",
+    "LabelResult",
+    "LabelerError",
+    "Layer",
+    "Report",
+    "State",
+    "Verdict",
+    "VerifyOptions",
+    "__version__",
+    "label_file",
+    "label_image",
+    "verify_file",
+    "verify_image",
+]

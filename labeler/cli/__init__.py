@@ -8,7 +8,7 @@ from typing import Any
 
 import click
 
-from labeler import __version__
+from labeler._version import __version__
 from labeler.cli.config import default_map
 from labeler.errors import ExitCode, LabelerError
 

@@ -48,7 +48,7 @@ def _python() -> tuple[str, str]:
 
 
 def _version() -> str:
-    from labeler import __version__
+    from labeler._version import __version__
 
     return __version__
 

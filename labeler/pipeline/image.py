@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from labeler.core.keys import WatermarkKey
 from labeler.media.encode import encode
 from labeler.media.files import Source
-from labeler.media.image import Frame, Picture, decode
+from labeler.media.image import Frame, decode
 from labeler.media.limits import Limits
 from labeler.pipeline.options import LabelOptions
 from labeler.profiles import Profile
@@ -17,7 +17,7 @@ from labeler.types import Finding, Layer, MediaInfo, State, VisibleReport, Water
 from labeler.visible import image as visible
 from labeler.watermark import image as watermark
 
-__all__ = ["Marked", "apply", "detect"]
+__all__ = ["Marked", "apply", "detect", "detect_frame", "mark"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,17 +51,43 @@ def apply(
 ) -> Marked:
     """Write the signal layers asked for into a picture; frames of an animation are all marked."""
     picture = decode(source.data, info, str(source.path), limits=options.limits)
+    frames, written, notes = mark(
+        picture.frames, layers, payload=payload, key=key, profile=profile, options=options
+    )
+    data, lost = encode(picture, frames, source.data, quality=options.quality)
+    marked = Layer.WATERMARK in written
+    return Marked(
+        data=data,
+        written=written,
+        algorithm=watermark.ALGORITHM if marked else "",
+        fingerprint="",  # follows with the watermark module
+        notes=(*notes, *(Finding(id="media.not-kept", severity="warn", detail=detail) for detail in lost)),
+    )
+
+
+def mark(
+    frames: Sequence[Frame],
+    layers: Sequence[Layer],
+    *,
+    payload: bytes,
+    key: WatermarkKey,
+    profile: Profile,
+    options: LabelOptions,
+) -> tuple[Sequence[Frame], tuple[Layer, ...], tuple[Finding, ...]]:
+    """Write the visible mark, then the watermark, into decoded frames.
+
+    Returns:
+        The frames, the layers that were written, and notes on those that could not be.
+    """
     notes: list[Finding] = []
     written: list[Layer] = []
-    frames: Sequence[Frame] = picture.frames
     if Layer.VISIBLE in layers:
         try:
-            frames = _draw(picture, profile, options)
+            frames = _draw(frames, profile, options)
         except visible.MarkDoesNotFit as error:
             notes.append(Finding(id="visible.impossible", severity="warn", detail=error.message))
         else:
             written.append(Layer.VISIBLE)
-    fingerprint = ""
     if Layer.WATERMARK in layers:
         try:
             frames, weak = _embed(frames, payload, key, options)
@@ -69,29 +95,20 @@ def apply(
             notes.append(Finding(id="watermark.impossible", severity="warn", detail=error.message))
         else:
             written.append(Layer.WATERMARK)
-            fingerprint = ""  # watermark.fingerprint follows
             if weak:
                 notes.append(Finding(id="watermark.weak", severity="warn", detail=weak))
-    data, lost = encode(picture, frames, source.data, quality=options.quality)
-    notes += [Finding(id="media.not-kept", severity="warn", detail=detail) for detail in lost]
-    return Marked(
-        data=data,
-        written=tuple(written),
-        algorithm=watermark.ALGORITHM if Layer.WATERMARK in written else "",
-        fingerprint=fingerprint,
-        notes=tuple(notes),
-    )
+    return frames, tuple(written), tuple(notes)
 
 
-def _draw(picture: Picture, profile: Profile, options: LabelOptions) -> list[Frame]:
+def _draw(frames: Sequence[Frame], profile: Profile, options: LabelOptions) -> list[Frame]:
     """Draw the mark on every frame: one mark for an animation, one for each page of a TIFF."""
     style = profile.visible
     marks: dict[tuple[int, int], visible.Mark] = {}
     drawn = []
-    for frame in picture.frames:
-        mark = marks.get(frame.size)
-        if mark is None:
-            mark = marks[frame.size] = visible.prepare(
+    for frame in frames:
+        badge = marks.get(frame.size)
+        if badge is None:
+            badge = marks[frame.size] = visible.prepare(
                 *frame.size,
                 lang=options.lang or style.lang,
                 position=options.position or style.position,
@@ -102,8 +119,8 @@ def _draw(picture: Picture, profile: Profile, options: LabelOptions) -> list[Fra
         drawn.append(
             dataclasses.replace(
                 frame,
-                pixels=visible.apply(frame.pixels, mark, alpha=frame.alpha),
-                alpha=None if frame.alpha is None else visible.apply_alpha(frame.alpha, mark),
+                pixels=visible.apply(frame.pixels, badge, alpha=frame.alpha),
+                alpha=None if frame.alpha is None else visible.apply_alpha(frame.alpha, badge),
             )
         )
     return drawn
@@ -149,10 +166,26 @@ def detect(
     picture = decode(data, info, name, limits=limits)
     found_visible = VisibleReport(state=State.SKIPPED)
     found_watermark = WatermarkReport(state=State.SKIPPED)
-    for frame in dict.fromkeys((0, len(picture.frames) // 2)):
-        pixels, alpha = picture.frames[frame].pixels, picture.frames[frame].alpha
-        if Layer.VISIBLE in layers and found_visible.state is not State.PRESENT:
-            found_visible = visible.detect(pixels)
-        if Layer.WATERMARK in layers and found_watermark.state is not State.PRESENT:
-            found_watermark = watermark.detect(pixels, keys, quick=quick, alpha=alpha)
+    for index in dict.fromkeys((0, len(picture.frames) // 2)):
+        missing = [
+            layer
+            for layer, found in ((Layer.VISIBLE, found_visible), (Layer.WATERMARK, found_watermark))
+            if layer in layers and found.state is not State.PRESENT
+        ]
+        one, other = detect_frame(picture.frames[index], missing, keys=keys, quick=quick)
+        found_visible = one if Layer.VISIBLE in missing else found_visible
+        found_watermark = other if Layer.WATERMARK in missing else found_watermark
+    return found_visible, found_watermark
+
+
+def detect_frame(
+    frame: Frame, layers: Sequence[Layer], *, keys: Sequence[WatermarkKey], quick: bool
+) -> tuple[VisibleReport, WatermarkReport]:
+    """Look for the signal marks in one decoded frame."""
+    found_visible = VisibleReport(state=State.SKIPPED)
+    found_watermark = WatermarkReport(state=State.SKIPPED)
+    if Layer.VISIBLE in layers:
+        found_visible = visible.detect(frame.pixels)
+    if Layer.WATERMARK in layers:
+        found_watermark = watermark.detect(frame.pixels, keys, quick=quick, alpha=frame.alpha)
     return found_visible, found_watermark

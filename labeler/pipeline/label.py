@@ -29,7 +29,7 @@ from labeler.types import Finding, Label, LabelResult, Layer, MediaInfo, Report,
 if TYPE_CHECKING:
     from labeler.credentials.identity import SigningIdentity
 
-__all__ = ["Labelled", "label_one", "label_source"]
+__all__ = ["Labelled", "label_one", "label_source", "new_label", "watermark_key"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -112,8 +112,8 @@ def label_source(source: Source, options: LabelOptions) -> Labelled:
     required = profile.required.intersection(asked) if options.layers is None else frozenset(asked)
     info = probe(source.data, str(source.path), limits=options.limits)
     before = _existing(source, options)
-    label = _label(options, before)
-    key = _watermark_key(options) if Layer.WATERMARK in asked else PUBLIC_KEY
+    label = new_label(options, before.label)
+    key = watermark_key(options) if Layer.WATERMARK in asked else PUBLIC_KEY
     notes = list(before.findings)
     signer = None
     if Layer.CREDENTIALS in asked:
@@ -192,14 +192,17 @@ def _existing(source: Source, options: LabelOptions) -> Report:
     return report
 
 
-def _label(options: LabelOptions, before: Report) -> Label:
-    """The label to write; relabelling keeps the content's id."""
+def new_label(options: LabelOptions, old: Label | None = None) -> Label:
+    """The label to write; relabelling keeps the content's id.
+
+    Raises:
+        UsageError: there is no producer.
+    """
     if not options.producer:
         raise UsageError(
             "who labels? A label needs the name or code of the generation service.",
             remedy='Give --producer CODE, set LABELER_PRODUCER, or put producer = "CODE" into labeler.toml.',
         )
-    old = before.label
     return Label(
         producer=options.producer,
         produce_id=options.produce_id or (old.produce_id if old else uuid.uuid4().hex),
@@ -211,7 +214,8 @@ def _label(options: LabelOptions, before: Report) -> Label:
     )
 
 
-def _watermark_key(options: LabelOptions) -> WatermarkKey:
+def watermark_key(options: LabelOptions) -> WatermarkKey:
+    """The key to mark with: the public one, or one of the ring."""
     return PUBLIC_KEY if options.key == PUBLIC_KEY.key_id else KeyRing(options.home).get(options.key)
 
 

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any, TypeVar
 
 from labeler.errors import UsageError
 from labeler.media.limits import DEFAULT_LIMITS, Limits
 from labeler.types import Layer
 
 __all__ = ["LabelOptions", "VerifyOptions", "parse_layers"]
+
+_Options = TypeVar("_Options", "LabelOptions", "VerifyOptions")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,6 +63,11 @@ class LabelOptions:
     limits: Limits = DEFAULT_LIMITS
     home: Path | None = None
 
+    @classmethod
+    def of(cls, **options: Any) -> LabelOptions:
+        """From keywords; layers may be a comma-separated list."""
+        return _of(cls, options)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class VerifyOptions:
@@ -80,6 +88,24 @@ class VerifyOptions:
     quick: bool = False
     limits: Limits = DEFAULT_LIMITS
     home: Path | None = None
+
+    @classmethod
+    def of(cls, **options: Any) -> VerifyOptions:
+        """From keywords; layers may be a comma-separated list."""
+        return _of(cls, options)
+
+
+def _of(cls: type[_Options], options: dict[str, Any]) -> _Options:
+    layers = options.get("layers")
+    if layers is not None:
+        options["layers"] = parse_layers(layers if isinstance(layers, str) else ",".join(layers))
+    unknown = options.keys() - cls.__dataclass_fields__.keys()
+    if unknown:
+        raise UsageError(
+            f"unknown option {', '.join(sorted(unknown))}.",
+            remedy=f"Options: {', '.join(cls.__dataclass_fields__)}.",
+        )
+    return cls(**options)
 
 
 def parse_layers(text: str) -> tuple[Layer, ...]:

@@ -6,7 +6,7 @@ import dataclasses
 import json
 from typing import Any
 
-from labeler import __version__
+from labeler._version import __version__
 from labeler.types import Label, LabelResult, Report
 
 __all__ = ["label_line", "to_json", "verify_line"]

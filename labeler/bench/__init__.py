@@ -1,0 +1,1 @@
+"""Measurements that anybody can repeat: speed against the bare codec, robustness against named attacks."""

@@ -1,0 +1,87 @@
+"""The signal layers on arrays, for generation pipelines: no file, no container layers."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from labeler import profiles
+from labeler.core.keys import KeyRing
+from labeler.core.payload import Payload
+from labeler.errors import UsageError
+from labeler.media.image import Array, Frame
+from labeler.pipeline import reconcile
+from labeler.pipeline.image import detect_frame, mark
+from labeler.pipeline.label import new_label, watermark_key
+from labeler.pipeline.options import LabelOptions, VerifyOptions
+from labeler.profiles import checks
+from labeler.types import CredentialsReport, Layer, Layers, MetadataReport, Modality, Report, State
+
+__all__ = ["label_array", "verify_array"]
+
+
+def label_array(array: Array, options: LabelOptions) -> Array:
+    """Draw the visible mark and embed the watermark; a layer that cannot be written is an error.
+
+    Raises:
+        UsageError: wrong shape or dtype, or the picture cannot carry a layer that was asked for.
+    """
+    frame = _frame(array)
+    options.limits.check_frame(*frame.size)
+    profile = profiles.load(options.profile)
+    asked = [layer for layer in options.layers or profile.layers if layer.is_signal]
+    if not asked:
+        raise UsageError(
+            "an array carries the visible mark and the watermark only.", remedy="Use label_file."
+        )
+    frames, written, notes = mark(
+        [frame],
+        asked,
+        payload=bytes(Payload.of(new_label(options))),
+        key=watermark_key(options),
+        profile=profile,
+        options=options,
+    )
+    if missing := set(asked) - set(written):
+        reasons = "; ".join(note.detail for note in notes)
+        raise UsageError(f"the {' and the '.join(sorted(missing))} cannot be written: {reasons}")
+    marked = frames[0]
+    return marked.pixels if marked.alpha is None else np.dstack([marked.pixels, marked.alpha])
+
+
+def verify_array(array: Array, options: VerifyOptions) -> Report:
+    """Look for the visible mark and the watermark in pixels.
+
+    Raises:
+        UsageError: wrong shape or dtype.
+    """
+    frame = _frame(array)
+    options.limits.check_frame(*frame.size)
+    asked = [layer for layer in options.layers or tuple(Layer) if layer.is_signal]
+    keys = KeyRing(options.home).all_keys()
+    visible, watermark = detect_frame(frame, asked, keys=keys, quick=options.quick)
+    layers = Layers(
+        visible=visible,
+        watermark=watermark,
+        metadata=MetadataReport(state=State.NOT_APPLICABLE),
+        credentials=CredentialsReport(state=State.NOT_APPLICABLE),
+    )
+    return Report(
+        path="",
+        modality=Modality.IMAGE,
+        verdict=reconcile.verdict(layers, ()),
+        layers=layers,
+        compliance=checks.judge(layers, profiles.load(options.profile)) if options.profile else None,
+    )
+
+
+def _frame(array: Array) -> Frame:
+    if array.dtype not in (np.uint8, np.uint16):
+        raise UsageError(
+            f"pixels are uint8 or uint16, not {array.dtype}.",
+            remedy="For floats in 0..1: (a * 255).astype(np.uint8).",
+        )
+    if array.ndim == 2 or (array.ndim == 3 and array.shape[2] == 3):
+        return Frame(pixels=array)
+    if array.ndim == 3 and array.shape[2] == 4:
+        return Frame(pixels=np.ascontiguousarray(array[..., :3]), alpha=np.ascontiguousarray(array[..., 3]))
+    raise UsageError(f"a picture is H x W, H x W x 3 or H x W x 4, not {' x '.join(map(str, array.shape))}.")
