@@ -46,7 +46,8 @@ class Badge:
         glyphs: cells of the main line's glyphs that are not blank: character, x, y, w, h in px.
         em: px, size of the main line.
         sub_em: px, size of the second line, 0 without one.
-        glyph_ink: px, height of the ink of the smallest mandatory glyph (see `ink_height`).
+        glyph_ink: px, height of the ink of the smallest glyph of the GB elements, or without them of the
+            smallest capital, digit or ideograph (see `ink_height`).
         line_ink: px, height of the ink of the main line.
     """
 
@@ -126,7 +127,8 @@ def render(face: Face, main: tuple[str, ...], sub: str, em: float) -> Badge:
     for array in (ink, plate):
         array.setflags(write=False)
     text = "".join(main)
-    font_heights = [ink_height(font, c) for c in gb_glyphs(text) or text.replace(" ", "")]
+    heights = [ink_height(font, c) for c in gb_glyphs(text) or "".join(c for c in text if _tall(c))]
+    line_ink = max(ink_height(font, line) for line in main)
     return Badge(
         ink=ink,
         plate=plate,
@@ -134,8 +136,8 @@ def render(face: Face, main: tuple[str, ...], sub: str, em: float) -> Badge:
         glyphs=tuple(glyphs),
         em=em,
         sub_em=sub_em,
-        glyph_ink=min((v for v in font_heights if v), default=0),
-        line_ink=max(ink_height(font, line) for line in main),
+        glyph_ink=min((v for v in heights if v), default=line_ink),
+        line_ink=line_ink,
     )
 
 
@@ -181,6 +183,11 @@ def wrap(text: str, lines: int) -> tuple[str, ...]:
     target = sum(1 + _wide(c) for c in text) / lines
     at = min(breaks, key=lambda i: abs(sum(1 + _wide(c) for c in text[:i]) - target))
     return (text[:at].strip(), *wrap(text[at:].strip(), lines - 1))
+
+
+def _tall(char: str) -> bool:
+    """Whether a character has the full height of its script: capitals, digits, ideographs."""
+    return unicodedata.category(char) in ("Lu", "Lo", "Nd")
 
 
 def _wide(char: str) -> bool:

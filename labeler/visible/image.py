@@ -17,7 +17,6 @@ Example:
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -29,10 +28,12 @@ import numpy.typing as npt
 from labeler.errors import InputError, UsageError
 from labeler.types import Evidence
 from labeler.visible import badge as badges
+from labeler.visible.detect import KIND, detect
 from labeler.visible.fonts import Face, find_face
-from labeler.visible.wording import clean_text, wording
+from labeler.visible.wording import SEPARATOR, clean_text, wording
+from labeler.visible.wording import forms as forms_of
 
-__all__ = ["POSITIONS", "Mark", "MarkDoesNotFit", "apply", "apply_alpha", "evidence", "prepare"]
+__all__ = ["POSITIONS", "Mark", "MarkDoesNotFit", "apply", "apply_alpha", "detect", "evidence", "prepare"]
 
 Pixels = npt.NDArray[Any]
 
@@ -52,6 +53,8 @@ SUB_GROWTH = 1.35
 """The whole badge may grow by this factor to keep its English line."""
 MARGIN = 0.02
 """Distance from the edges, in parts of the shortest side."""
+MAX_COVER = 0.5
+"""The badge may hide this part of the picture at most."""
 
 DARK = 18 / 255
 """sRGB value of the plate."""
@@ -59,8 +62,6 @@ OPACITY = 0.70
 """Opacity of the plate's colour: white below it becomes sRGB 0.35, 7.1 : 1 under white words."""
 FROST = 0.45
 """Standard deviation of the blur below the plate, in em."""
-
-_KIND = "labeler-mark"
 
 
 class MarkDoesNotFit(InputError):
@@ -142,7 +143,7 @@ def prepare(
         raise UsageError(f"the reference picture is {reference.shape[1::-1]}, not {(width, height)} px.")
     if text is None:
         words = wording(lang, long=long)
-        forms = list(_forms(words.main, words.sub))
+        forms = list(forms_of(words.main, words.sub))
     else:
         lang = ""
         text = clean_text(text)
@@ -150,14 +151,14 @@ def prepare(
     face = find_face("".join(forms[0][0]) + forms[0][1], font=font)
     for main, sub in forms:
         made = _fit(face, main, sub, width, height, ratio)
-        if made is not None:
+        if made is not None and made.plate.size <= MAX_COVER * width * height:
             box_w, box_h = made.size
             corner = position if position != "auto" else _calmest(reference, (box_w, box_h), width, height)
             x, y = _place(corner, (box_w, box_h), width, height)
             short = min(width, height)
             joined = "".join(main) if text is None else text
             return Mark(
-                text=f"{joined} · {sub}" if sub else joined,
+                text=f"{joined}{SEPARATOR}{sub}" if sub else joined,
                 lang=lang if sub or lang != "both" else "zh",
                 width=width,
                 height=height,
@@ -172,17 +173,6 @@ def prepare(
         f"a legible mark {forms[0][0][0]!r} does not fit into {width} x {height} px.",
         remedy="Use a shorter text, a larger picture, or label it without the visible layer.",
     )
-
-
-def _forms(main: str, sub: str) -> Iterator[tuple[tuple[str, ...], str]]:
-    """The forms of one of our wordings, the richest first."""
-    if sub:
-        yield (main,), sub
-    yield (main,), ""
-    head, tail = (main[:-2], main[-2:]) if main.endswith("生成") else (main[:3], main[3:])
-    yield (head, tail), ""
-    if main == "AI生成":
-        yield ("AI", "生", "成"), ""
 
 
 def _fit(
@@ -341,4 +331,4 @@ def _frosted(below: npt.NDArray[np.float32], em: float) -> npt.NDArray[np.float3
 
 def evidence(mark: Mark) -> Evidence:
     """What was written, in the form in which `detect` reports what it found."""
-    return Evidence(kind=_KIND, text=mark.text, box=mark.box, score=1.0, height_ratio=mark.glyph_ratio)
+    return Evidence(kind=KIND, text=mark.text, box=mark.box, score=1.0, height_ratio=mark.glyph_ratio)

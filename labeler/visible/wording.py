@@ -13,6 +13,7 @@ bilingual wording is the default.
 from __future__ import annotations
 
 import unicodedata
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 from labeler.errors import UsageError
@@ -24,6 +25,7 @@ __all__ = [
     "WORDINGS",
     "Wording",
     "clean_text",
+    "forms",
     "gb_glyphs",
     "has_gb_elements",
     "wording",
@@ -93,6 +95,17 @@ def wording(lang: str, *, long: bool = False) -> Wording:
         raise UsageError(
             f"unknown language {lang!r} for the visible mark.", remedy="Use zh, en or both."
         ) from None
+
+
+def forms(main: str, sub: str) -> Iterator[tuple[tuple[str, ...], str]]:
+    """The forms of one of our wordings, the richest first."""
+    if sub:
+        yield (main,), sub
+    yield (main,), ""
+    head, tail = (main[:-2], main[-2:]) if main.endswith("生成") else (main[:3], main[3:])
+    yield (head, tail), ""
+    if main == "AI生成":
+        yield ("AI", "生", "成"), ""
 
 
 def has_gb_elements(text: str) -> bool:
