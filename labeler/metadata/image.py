@@ -8,7 +8,7 @@ stay as they are.
 from __future__ import annotations
 
 import html
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import BinaryIO
 
@@ -31,6 +31,26 @@ class _Found:
     place: str
     parsed: aigc.Parsed
     findings: tuple[Finding, ...] = ()
+    readonly: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class _Contents:
+    """What stands in a file's slots.
+
+    Attributes:
+        packets: parsed packets in the order of the slots, None for one that cannot be read.
+        labels: all labels, XMP first.
+        iptc: fields of all packets.
+        findings: about fields that hold no label, and about the IPTC fields.
+        broken: why a packet was unreadable, or "".
+    """
+
+    packets: tuple[xmp.Packet | None, ...]
+    labels: tuple[_Found, ...]
+    iptc: iptc.Fields
+    findings: tuple[Finding, ...]
+    broken: str
 
 
 def carrier(media_type: str) -> str:
@@ -83,25 +103,22 @@ def write(
         return (Finding(id="meta.sidecar", severity="info", detail=detail),)
     slot = CARRIERS[info.media_type]
     slots = slot.read(data)
-    broken = _parse(slots.packets[1:])[1]
-    findings = [*_replaced(slots, label)]
-    fields = aigc.fields_of(label, reserved=_reserved(slots, label))
+    contents = _open(slots)
+    fields = aigc.fields_of(label, reserved=_reserved(contents, label))
     changes = [
         xmp.Change(aigc.NAMESPACE, "AIGC", aigc.serialise(fields), "element"),
-        *iptc.changes(
-            label,
-            prompt=prompt,
-            prompt_writer=prompt_writer,
-            create_date=not slots.has_exif,
-        ),
+        *iptc.changes(label, prompt=prompt, prompt_writer=prompt_writer, create_date=not slots.has_exif),
     ]
-    main = xmp.merge(slots.packets[0] if slots.packets else b"", changes, event=iptc.event(label))
+    packets = [xmp.merge(slots.packets[0] if slots.packets else b"", changes, event=iptc.event(label))]
     remove = [xmp.Change(aigc.NAMESPACE, "AIGC", "", "remove")]
-    others = [p if p in broken else xmp.merge(p, remove) for p in slots.packets[1:]]
-    result, left = slot.write(data, [main, *others])
+    for index, extra in enumerate(slots.packets[1:], 1):
+        readable = contents.packets[index] is not None
+        packets.append(xmp.merge(extra, remove) if readable else extra)
+    result, left = slot.write(data, packets)
     target.write(result)
+    findings = [*_replaced(contents, label)]
     findings += [_second(place) for place in left]
-    findings += [_second("xmp") for packet in slots.readonly if _labels_of(packet)]
+    findings += [_second(found.place) for found in contents.labels if found.readonly]
     return (*aigc.check(fields), *findings)
 
 
@@ -122,8 +139,7 @@ def read(source: BinaryIO, info: MediaInfo) -> MetadataReport:
     if carrier(info.media_type) == "sidecar":
         reason = f"{info.media_type} has no place for metadata; look for a sidecar file."
         return MetadataReport(state=State.NOT_APPLICABLE, reason=reason)
-    slots = CARRIERS[info.media_type].read(_all(source))
-    return _report(slots)
+    return _report(_open(CARRIERS[info.media_type].read(_all(source))))
 
 
 def _all(source: BinaryIO) -> bytes:
@@ -132,72 +148,43 @@ def _all(source: BinaryIO) -> bytes:
     return source.read()
 
 
-def _report(slots: Slots) -> MetadataReport:
-    found, findings, broken = _search(slots)
-    packets, _ = _parse((*slots.packets, *slots.readonly))
-    fields = iptc.read(packets)
-    findings += fields.findings
-    raw: dict[str, str] = {}
-    label: Label | None = None
-    value = ""
-    place = ""
-    if found:
-        first = found[0]
-        place = first.place
-        raw = dict(first.parsed.fields)
-        findings = [*first.parsed.findings, *first.findings, *aigc.check(raw), *findings]
-        findings += [_second(other.place) for other in found[1:]]
-        label = aigc.to_label(raw, fields.as_dict())
-        value = raw.get("Label", "").strip()
-        value = value if value in ("1", "2", "3") else ""
-    elif fields.source_type:
-        place = "xmp"
-    present = bool(found) or fields.source_type in AI_SOURCE_TYPES
-    if present and not found:
-        detail = "there are IPTC fields but no GB 45438 Annex E label."
-        findings.append(Finding(id="cn.meta.present", severity="error", detail=detail))
-    state = State.PRESENT if present else State.CANNOT_TELL if broken else State.ABSENT
-    return MetadataReport(
-        state=state,
-        carrier=place,
-        fields={**raw, **fields.raw},
-        findings=tuple(findings),
-        label=label,
-        value=value,
-        source_type=fields.source_type,
-        reason=broken if state is State.CANNOT_TELL else "",
-    )
+# ------------------------------------------------------------------------------------------ reading
 
 
-def _search(slots: Slots) -> tuple[list[_Found], list[Finding], str]:
-    """All labels, XMP first; findings; why a packet was unreadable, or ""."""
-    found: list[_Found] = []
+def _open(slots: Slots) -> _Contents:
+    """Read everything in the slots, XMP first."""
+    packets: list[xmp.Packet | None] = []
+    labels: list[_Found] = []
     findings: list[Finding] = []
     broken = ""
-    for data in (*slots.packets, *slots.readonly):
+    for index, data in enumerate((*slots.packets, *slots.readonly)):
+        readonly = index >= len(slots.packets)
         try:
             packet = xmp.Packet.read(data)
         except XmlError as error:
+            packets.append(None)
             broken = f"an XMP packet is not readable: {error}."
             findings.append(Finding(id="xmp.malformed", severity="warn", detail=broken))
-            parsed = aigc.parse_label(html.unescape(data.decode("utf-8", "replace"))[: aigc.MAX_LABEL])
+            parsed = aigc.parse_label(html.unescape(data[: aigc.MAX_LABEL].decode("utf-8", "replace")))
             if parsed is not None:
-                found.append(_Found("xmp", parsed, (_misplaced("a damaged XMP packet"),)))
+                labels.append(_Found("xmp", parsed, (_misplaced("a damaged XMP packet"),), True))
             continue
-        here, odd = _in_packet(packet)
-        found += here
+        packets.append(packet)
+        here, odd = _in_packet(packet, readonly)
+        labels += here
         findings += odd
     for text in slots.texts:
         parsed = aigc.parse_label(text.text)
         if parsed is not None:
-            found.append(_Found(text.place, parsed, (_misplaced(text.place),)))
+            labels.append(_Found(text.place, parsed, (_misplaced(text.place),)))
         elif text.named:
             findings.append(_no_label(text.place))
-    return found, findings, broken
+    fields = iptc.read([packet for packet in packets if packet is not None])
+    return _Contents(tuple(packets), tuple(labels), fields, (*findings, *fields.findings), broken)
 
 
-def _in_packet(packet: xmp.Packet) -> tuple[list[_Found], list[Finding]]:
-    found: list[_Found] = []
+def _in_packet(packet: xmp.Packet, readonly: bool) -> tuple[list[_Found], list[Finding]]:
+    labels: list[_Found] = []
     findings: list[Finding] = []
     for item in packet.properties():
         if item.local != "AIGC":
@@ -215,31 +202,45 @@ def _in_packet(packet: xmp.Packet) -> tuple[list[_Found], list[Finding]]:
             form = "a structure" if item.structured else "an attribute"
             detail = f"the label is {form} in XMP, not an element with JSON text."
             notes.append(Finding(id="cn.meta.placement", severity="info", detail=detail))
-        found.append(_Found("xmp", parsed, tuple(notes)))
-    return found, findings
+        labels.append(_Found("xmp", parsed, tuple(notes), readonly))
+    return labels, findings
 
 
-def _parse(packets: Sequence[bytes]) -> tuple[list[xmp.Packet], list[bytes]]:
-    """The readable packets parsed, and the others as they are."""
-    good: list[xmp.Packet] = []
-    bad: list[bytes] = []
-    for data in packets:
-        try:
-            good.append(xmp.Packet.read(data))
-        except XmlError:
-            bad.append(data)
-    return good, bad
+def _report(contents: _Contents) -> MetadataReport:
+    fields = contents.iptc
+    findings = list(contents.findings)
+    raw: dict[str, str] = {}
+    place = "xmp" if fields.source_type else ""
+    if contents.labels:
+        first = contents.labels[0]
+        place = first.place
+        raw = dict(first.parsed.fields)
+        findings = [*first.parsed.findings, *first.findings, *aigc.check(raw), *findings]
+        findings += [_second(other.place) for other in contents.labels[1:]]
+    present = bool(contents.labels) or fields.source_type in AI_SOURCE_TYPES
+    if present and not contents.labels:
+        detail = "there are IPTC fields but no GB 45438 Annex E label."
+        findings.append(Finding(id="cn.meta.present", severity="error", detail=detail))
+    state = State.PRESENT if present else State.CANNOT_TELL if contents.broken else State.ABSENT
+    value = raw.get("Label", "").strip()
+    return MetadataReport(
+        state=state,
+        carrier=place,
+        fields={**raw, **fields.raw},
+        findings=tuple(findings),
+        label=aigc.to_label(raw, fields.as_dict()),
+        value=value if value in ("1", "2", "3") else "",
+        source_type=fields.source_type,
+        reason=contents.broken if state is State.CANNOT_TELL else "",
+    )
 
 
-def _labels_of(data: bytes) -> list[_Found]:
-    packets, _ = _parse([data])
-    return [found for packet in packets for found in _in_packet(packet)[0]]
+# ------------------------------------------------------------------------------------------ writing
 
 
-def _reserved(slots: Slots, label: Label) -> tuple[str, str]:
+def _reserved(contents: _Contents, label: Label) -> tuple[str, str]:
     """Reserved codes of the old label that still fit the new one."""
-    found = _search(slots)[0]
-    old: Mapping[str, str] = found[0].parsed.fields if found else {}
+    old: Mapping[str, str] = contents.labels[0].parsed.fields if contents.labels else {}
     new = aigc.fields_of(label)
 
     def same(*names: str) -> bool:
@@ -251,15 +252,16 @@ def _reserved(slots: Slots, label: Label) -> tuple[str, str]:
     return old.get("ReservedCode1", ""), second
 
 
-def _replaced(slots: Slots, label: Label) -> list[Finding]:
+def _replaced(contents: _Contents, label: Label) -> list[Finding]:
     """What the file said before that the new label changes, or keeps against it."""
     findings: list[Finding] = []
-    for old in _search(slots)[0]:
+    for old in contents.labels:
         fields = old.parsed.fields
         if fields.get("ProduceID") != label.produce_id or fields.get("ContentProducer") != label.producer:
-            detail = f"a label of {fields.get('ContentProducer', '')[:60]!r} stood in {old.place}; it was replaced."
+            who = fields.get("ContentProducer", "")[:60]
+            detail = f"a label of {who!r} stood in {old.place}; it was replaced."
             findings.append(Finding(id="meta.label_replaced", severity="info", detail=detail))
-    before = iptc.read(_parse(slots.packets)[0])
+    before = contents.iptc
     if before.source_type and before.source_type != label.source_type:
         detail = f"the digital source type was {before.source_type[:60]!r} and is now {label.source_type!r}."
         findings.append(Finding(id="meta.source_type_replaced", severity="warn", detail=detail))

@@ -6,7 +6,7 @@ writes the document anew would rename prefixes and lose half of that.
 
 Parsing is expat's. Document type declarations are refused before anything in them is read, which
 rules out entity expansion and external entities (the same rule as defusedxml's ``forbid_dtd``); the
-number and depth of elements are bounded.
+number of elements and attributes and their depth are bounded.
 """
 
 from __future__ import annotations
@@ -18,7 +18,8 @@ from xml.parsers import expat
 
 __all__ = ["Attribute", "Node", "XmlError", "escape", "escape_attribute", "parse"]
 
-MAX_NODES = 400_000
+MAX_BYTES = 16 << 20
+MAX_NODES = 300_000
 MAX_DEPTH = 256
 _ATTRIBUTE = re.compile(rb"""\s+([^\s=/>"']+)\s*=\s*("[^"]*"|'[^']*')""")
 _INVALID = re.compile("[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
@@ -111,9 +112,9 @@ class _Builder:
         raise XmlError("the packet holds a document type declaration")
 
     def start(self, name: str, attributes: list[str]) -> None:
-        self.count += 1
+        self.count += 1 + len(attributes) // 2
         if self.count > MAX_NODES or len(self.stack) >= MAX_DEPTH:
-            raise XmlError("the packet has too many or too deeply nested elements")
+            raise XmlError("the packet has too many, or too deeply nested, elements and attributes")
         start = self.parser.CurrentByteIndex + self.offset
         parent = self.stack[-1] if self.stack else None
         prefixes: Mapping[str, str] = parent.prefixes if parent else {"xml": _XML_NAMESPACE}
@@ -171,6 +172,8 @@ def parse(data: bytes) -> Node:
     Raises:
         XmlError: if it is not well-formed, or refused.
     """
+    if len(data) > MAX_BYTES:
+        raise XmlError(f"the packet is larger than {MAX_BYTES} bytes")
     head = len(data) - len(data.lstrip(b"\0 \t\r\n"))
     core = data[head:].rstrip(b"\0 \t\r\n")
     builder = _Builder(data, head)

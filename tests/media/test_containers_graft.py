@@ -9,6 +9,7 @@ import zlib
 import pytest
 from PIL import Image, ImageCms
 
+from labeler.errors import DamagedMedia
 from labeler.media.containers import graft, jpeg, png, riff
 from labeler.media.containers.splice import Edit, Shift, splice
 
@@ -201,5 +202,5 @@ def test_splice_and_shift() -> None:
     assert splice(b"abcdefgh", edits) == b"ab123ef-gh"
     shift = Shift(edits)
     assert [shift(p) for p in (0, 2, 4, 5, 6, 8)] == [0, 2, 5, 6, 8, 10]
-    with pytest.raises(ValueError, match="overlapping"):
+    with pytest.raises(DamagedMedia, match="overlap"):
         splice(b"abcdef", [Edit(0, 3, b""), Edit(2, 4, b"")])

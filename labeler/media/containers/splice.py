@@ -9,6 +9,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from labeler.errors import DamagedMedia
+
 __all__ = ["Edit", "Shift", "splice"]
 
 
@@ -31,7 +33,7 @@ def splice(data: bytes, edits: Iterable[Edit]) -> bytes:
     """Apply edits; insertions at one place keep the order in which they were given.
 
     Raises:
-        ValueError: if two edits overlap (a mistake of the caller, never of the file).
+        DamagedMedia: if two edits overlap, as they do when structures of a file overlap.
 
     >>> splice(b"abcdef", [Edit(4, 5, b""), Edit(1, 1, b"-"), Edit(1, 1, b"+")])
     b'a-+bcdf'
@@ -42,7 +44,7 @@ def splice(data: bytes, edits: Iterable[Edit]) -> bytes:
     position = 0
     for edit in ordered:
         if edit.start < position or not edit.start <= edit.end <= len(data):
-            raise ValueError(f"overlapping edit at {edit.start}..{edit.end}")
+            raise DamagedMedia(f"structures of the file overlap at byte {edit.start}.")
         pieces.append(view[position : edit.start])
         pieces.append(edit.new)
         position = edit.end

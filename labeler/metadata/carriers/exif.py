@@ -42,14 +42,18 @@ def texts(data: bytes) -> tuple[Text, ...]:
 def blank(data: bytes, *, base: int = 0) -> list[tuple[int, bytes]]:
     """Overwrites that take every label out: offset (plus ``base``) and spaces of the same length."""
     result: list[tuple[int, bytes]] = []
-    for place in _places(data):
+    taken = 0
+    for place in sorted(_places(data), key=lambda place: place.offset):
         parsed = aigc.parse_label(place.text)
         if parsed is None:
             continue
         start = len(place.text[: parsed.start].encode(place.codec))
         size = len(place.text[parsed.start : parsed.end].encode(place.codec))
         spaces = " ".encode(place.codec)
-        result.append((base + place.offset + start, spaces * (size // len(spaces))))
+        at = place.offset + start
+        if at >= taken:  # two tags may share one value
+            result.append((base + at, spaces * (size // len(spaces))))
+            taken = at + size
     return result
 
 
