@@ -19,6 +19,7 @@ from labeler.errors import LabelerError
 from labeler.types import State, WatermarkReport
 from labeler.watermark.analysis import host_energy
 from labeler.watermark.apply import CHROMA_POWER, add_delta, delta_image, mean_square_error, resize_gain
+from labeler.watermark.blind import Found, full_search, scale_and_rotation
 from labeler.watermark.decoding import Decoded
 from labeler.watermark.embedding import choose, plan_carrier, render, soften
 from labeler.watermark.frame import FRAME, FRAME_SMALL, Planes, frame_size, planes_of, reduce_to
@@ -27,6 +28,7 @@ from labeler.watermark.mask import mask_of, target_psnr
 from labeler.watermark.message import candidates
 from labeler.watermark.orientation import ORIENTATIONS, Orientation
 from labeler.watermark.reading import read, read_turned, read_upright
+from labeler.watermark.search import field_of
 from labeler.watermark.statistics import ACCEPT_LOG10, accept_log10
 
 __all__ = ["ALGORITHM", "STRENGTHS", "CannotMark", "Embedded", "detect", "embed"]
@@ -201,12 +203,37 @@ def detect(
             turned = read_turned(reading, layout)
             if turned is not None and _log10_p(turned[0]) < ACCEPT_LOG10:
                 return _report(turned[0], key, turned[1])
+    if not quick:
+        field = field_of(readings[0].luma, readings[0].chroma)
+        for key, layout in zip(keys, layouts, strict=True):
+            searched = full_search(pixels, readings[0], field, layout)
+            if searched.found is not None:
+                return _search_report(searched.found, key)
     return WatermarkReport(state=State.ABSENT, geometry={"search": "quick" if quick else "full"})
 
 
 def _log10_p(found: Decoded) -> float:
     """Bound for the identity and orientation reading: 2 frames, 8 orientations, 3 profiles."""
     return accept_log10(found.rho, 48)
+
+
+def _search_report(found: Found, key: WatermarkKey) -> WatermarkReport:
+    scale, rotation, mirror = scale_and_rotation(found.placement)
+    text = found.decoded.payload.hex()
+    return WatermarkReport(
+        state=State.PRESENT,
+        payload=text,
+        mark_id=text[2:],
+        key_id=key.key_id,
+        log10_p=round(found.log10_p, 1),
+        geometry={
+            "scale": round(scale, 4),
+            "rotation": round(rotation, 2),
+            "flip": mirror,
+            "search": found.stage,
+            "rho": round(found.decoded.rho, 2),
+        },
+    )
 
 
 def _report(found: Decoded, key: WatermarkKey, orientation: Orientation) -> WatermarkReport:

@@ -1,0 +1,152 @@
+"""The full search of one picture for one key, stage by stage, cheapest and likeliest first."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any, TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+
+from labeler.watermark import hypotheses
+from labeler.watermark.decoding import Decoded, cell_scores, decode_payload, observe
+from labeler.watermark.layout import CELL_CLASSES, CELL_PERIOD, Layout
+from labeler.watermark.reading import Reading
+from labeler.watermark.registration import Placement, place, register, unwarp
+from labeler.watermark.search import Candidate, Field, refine, search
+from labeler.watermark.statistics import ACCEPT_LOG10, accept_log10
+
+__all__ = ["Found", "Searched", "full_search"]
+
+Pixels: TypeAlias = npt.NDArray[Any]
+
+_READINGS_MAX = 24
+"""Upper bound on the geometries in which one search tries to decode; enters log10 p."""
+_CELLS_TRIED = 3
+_PROFILES = 3
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Found:
+    """An accepted mark.
+
+    Attributes:
+        decoded: payload and correlation.
+        placement: where it was read.
+        stage: which list of hypotheses found it.
+        log10_p: of the whole search.
+    """
+
+    decoded: Decoded
+    placement: Placement
+    stage: str
+    log10_p: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Searched:
+    """What a full search came to.
+
+    Attributes:
+        found: the mark, or None.
+        best_z: highest refined sync statistic.
+        readings: geometries in which decoding was tried.
+    """
+
+    found: Found | None
+    best_z: float
+    readings: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Stage:
+    name: str
+    matrices: Callable[[int, int], Any]
+    keep: float
+    gate: float
+
+
+_STAGES = (
+    _Stage(name="scale", matrices=lambda h, w: hypotheses.scales(), keep=0.5, gate=5.5),
+    _Stage(name="aspect", matrices=lambda h, w: hypotheses.aspects(), keep=0.5, gate=5.5),
+    _Stage(name="rotation", matrices=hypotheses.rotations, keep=0.35, gate=5.9),
+    _Stage(name="turn and crop", matrices=lambda h, w: hypotheses.small_turns(), keep=0.35, gate=5.9),
+    _Stage(name="wide", matrices=lambda h, w: hypotheses.wide(), keep=0.02, gate=6.2),
+)
+
+
+def full_search(pixels: Pixels, reading: Reading, field: Field, layout: Layout) -> Searched:
+    """Search all geometries.
+
+    Args:
+        pixels: the received picture.
+        reading: of its working frame.
+        field: spectra of that frame.
+        layout: the key's layout.
+    """
+    best_z = 0.0
+    readings = 0
+    for name, candidate in _candidates(field, layout):
+        best_z = max(best_z, candidate.z)
+        if readings >= _READINGS_MAX:
+            break
+        readings += 1
+        found = _attempt(pixels, reading, field, layout, candidate, name)
+        if found is not None:
+            return Searched(found=found, best_z=best_z, readings=readings)
+    return Searched(found=None, best_z=best_z, readings=readings)
+
+
+def _candidates(field: Field, layout: Layout) -> Iterator[tuple[str, Candidate]]:
+    tried: list[Candidate] = []
+    for stage in _STAGES:
+        matrices = stage.matrices(field.height, field.width)
+        rough = search(field, layout, matrices, keep=stage.keep, best=5)
+        refined = [refine(field, layout, candidate) for candidate in rough]
+        for candidate in sorted(refined, key=lambda c: -c.z)[:3]:
+            if candidate.z >= stage.gate and not any(_alike(candidate, other) for other in tried):
+                tried.append(candidate)
+                yield stage.name, candidate
+        if stage.name == "scale":
+            identity = Candidate(matrix=np.eye(2), shift=np.array(field.centre), z=0.0)
+            yield "perspective", identity
+
+
+def _alike(one: Candidate, two: Candidate) -> bool:
+    shift = np.abs(one.shift - two.shift) % 128
+    near = float(np.minimum(shift, 128 - shift).max()) < 2
+    return near and bool(np.abs(one.matrix - two.matrix).max() < 0.004)
+
+
+def _attempt(
+    pixels: Pixels, reading: Reading, field: Field, layout: Layout, candidate: Candidate, stage: str
+) -> Found | None:
+    placement = place(candidate, field)
+    spread = 8.0 if stage == "perspective" else 2.0
+    placement, _ = register(reading, placement, layout, spread=spread)
+    frame = (field.height, field.width)
+    placement, _ = register(reading, placement, layout, reach=12, step=0.35, spread=0.8)
+    upright = unwarp(pixels, frame, placement)
+    scores = cell_scores(upright.evidence, layout)
+    for cell in np.argsort(-scores)[:_CELLS_TRIED]:
+        row, column = divmod(int(cell), CELL_PERIOD)
+        decoded = decode_payload(observe(upright.evidence, layout, row=row, column=column), layout)
+        if decoded is None:
+            continue
+        log10_p = accept_log10(decoded.rho, _READINGS_MAX * CELL_CLASSES * _PROFILES)
+        if log10_p < ACCEPT_LOG10:
+            return Found(decoded=decoded, placement=placement, stage=stage, log10_p=log10_p)
+    return None
+
+
+def scale_and_rotation(placement: Placement) -> tuple[float, float, bool]:
+    """Scale (received px per marked px of the frame), rotation in degrees, and mirror of a placement."""
+    matrix = placement.matrix[:2, :2]
+    determinant = float(np.linalg.det(matrix))
+    mirror = determinant < 0
+    if mirror:
+        matrix = matrix @ np.diag([-1.0, 1.0])
+    angle = math.degrees(math.atan2(matrix[1, 0] - matrix[0, 1], matrix[0, 0] + matrix[1, 1]))
+    return math.sqrt(abs(determinant)), angle, mirror

@@ -1,0 +1,250 @@
+"""Blind geometry search: which stretch, turn and shift makes the sync lines agree with the key?
+
+The whitened planes are Fourier-transformed once, zero-padded, with the frame's centre as origin. A hypothesis
+reads 64 complex values per carrier from these spectra. A power test drops most hypotheses; for the rest the
+sync correlation at all translations is one matrix product. The best are refined by local random search.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any, TypeAlias
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+
+from labeler.watermark.layout import TILE, Layout
+
+__all__ = ["Candidate", "Field", "field_of", "refine", "search"]
+
+Floats: TypeAlias = npt.NDArray[np.float32]
+
+_SIDE = 1024  # of the zero-padded spectrum, half-resolution px
+_BINS = 2 * _SIDE  # bins per cycle of a frame px
+_GRID = 48  # translations tried along each side of the tile
+_MODULUS_MAX = 3.0
+_POWER_MAX = 2.5
+_BATCH = 256
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Field:
+    """Normalised spectra of a whitened frame, half plane fx >= 0.
+
+    Attributes:
+        spectra: one (1024, 513, 2) float32 per carrier, real and imaginary part, row fy + 512.
+        power: one (1024, 513) float32 per carrier, modulus clipped at 2.5.
+        height: of the frame, px.
+        width: of the frame, px.
+    """
+
+    spectra: tuple[Floats, ...]
+    power: tuple[Floats, ...]
+    height: int
+    width: int
+
+    @property
+    def centre(self) -> tuple[float, float]:
+        """x and y of the phase origin in frame px (pixel centres at whole numbers)."""
+        return 2 * (self.width // 4) + 0.5, 2 * (self.height // 4) + 0.5
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Candidate:
+    """A geometry worth a closer look.
+
+    Attributes:
+        matrix: (2, 2) float64, B.
+        shift: (2,) float64, tau in px of the marked frame.
+        z: its sync statistic.
+    """
+
+    matrix: npt.NDArray[np.float64]
+    shift: npt.NDArray[np.float64]
+    z: float
+
+
+def field_of(luma: Floats, chroma: Floats | None) -> Field:
+    """Transform whitened planes: luma (h, w), chroma (h/2, w/2) or None."""
+    height, width = luma.shape
+    size = (width // 2, height // 2)
+    halves = [np.asarray(cv2.resize(luma, size, interpolation=cv2.INTER_AREA), np.float32)]
+    if chroma is not None:
+        halves.append(chroma)
+    spectra, powers = [], []
+    for half in halves:
+        normal, power = _transform(half)
+        spectra.append(normal)
+        powers.append(power)
+    return Field(spectra=tuple(spectra), power=tuple(powers), height=height, width=width)
+
+
+def _transform(half: Floats) -> tuple[Floats, Floats]:
+    height, width = half.shape
+    if max(height, width) > _SIDE:
+        top, left = max((height - _SIDE) // 2, 0), max((width - _SIDE) // 2, 0)
+        half = half[top : top + _SIDE, left : left + _SIDE]
+        height, width = half.shape
+    cy, cx = height // 2, width // 2
+    padded = np.zeros((_SIDE, _SIDE), np.float32)
+    padded[: height - cy, : width - cx] = half[cy:, cx:]
+    padded[: height - cy, _SIDE - cx :] = half[cy:, :cx]
+    padded[_SIDE - cy :, : width - cx] = half[:cy, cx:]
+    padded[_SIDE - cy :, _SIDE - cx :] = half[:cy, :cx]
+    full = np.fft.fftshift(np.fft.rfft2(padded), axes=0).astype(np.complex64)
+    parts = full.view(np.float32).reshape(_SIDE, _SIDE // 2 + 1, 2)
+    power = parts[:, :, 0] ** 2 + parts[:, :, 1] ** 2
+    small = cv2.resize(power, (33, 64), interpolation=cv2.INTER_AREA)
+    local = cv2.blur(small, (7, 7), borderType=cv2.BORDER_REFLECT_101) + 1e-9
+    inverse = cv2.resize(1 / np.sqrt(local), (_SIDE // 2 + 1, _SIDE), interpolation=cv2.INTER_LINEAR)
+    normal = np.ascontiguousarray(parts * inverse[:, :, None])
+    modulus = cv2.min(cv2.sqrt(power) * inverse, _POWER_MAX)
+    return np.asarray(normal, np.float32), np.asarray(modulus, np.float32)
+
+
+@lru_cache(maxsize=8)
+def _phases(key: bytes, chroma: bool) -> tuple[Floats, Floats]:
+    """cos and sin of (2 pi k.tau / 128 - phi_k): (64, 48 * 48) each, tau over the grid."""
+    layout = Layout.of(key)
+    carrier = layout.chroma if chroma else layout.luma
+    steps = np.arange(_GRID) * (TILE / _GRID)
+    ty, tx = np.meshgrid(steps, steps, indexing="ij")
+    angle = 2 * np.pi / TILE * (np.outer(layout.sync[:, 0], tx) + np.outer(layout.sync[:, 1], ty))
+    angle -= carrier.sync_phase[:, None]
+    return np.cos(angle).astype(np.float32), np.sin(angle).astype(np.float32)
+
+
+def _coordinates(matrices: npt.NDArray[Any], layout: Layout) -> tuple[Floats, Floats, Floats]:
+    """Where hypotheses (n, 2, 2) read the spectra: column, row (n, 64), and -1 where conjugated."""
+    k = layout.sync.astype(np.float32) * np.float32(_BINS / TILE)
+    place = matrices.astype(np.float32).reshape(-1, 2) @ k.T
+    fx, fy = place[0::2], place[1::2]
+    sign = np.where(fx < 0, np.float32(-1), np.float32(1))
+    column = np.ascontiguousarray(fx * sign, np.float32)
+    row = np.ascontiguousarray(fy * sign + np.float32(_SIDE // 2), np.float32)
+    return column, row, sign
+
+
+def _read(spectrum: Floats, column: Floats, row: Floats, sign: Floats) -> tuple[Floats, Floats]:
+    values = cv2.remap(spectrum, column, row, cv2.INTER_LINEAR, borderMode=cv2.BORDER_CONSTANT)
+    return np.ascontiguousarray(values[:, :, 0]), np.ascontiguousarray(values[:, :, 1] * sign)
+
+
+def _limit(real: Floats, imaginary: Floats) -> tuple[Floats, Floats, Floats]:
+    """Clip the modulus at 3; also the variance of the correlation, (n,)."""
+    modulus = np.sqrt(real**2 + imaginary**2)
+    factor = np.minimum(1, _MODULUS_MAX / np.maximum(modulus, 1e-6))
+    variance = ((modulus * factor) ** 2).sum(axis=1) / 2
+    return real * factor, imaginary * factor, np.asarray(np.maximum(variance, 1e-6), np.float32)
+
+
+def power_scores(field: Field, matrices: npt.NDArray[Any], layout: Layout) -> Floats:
+    """The power test: mean clipped modulus at the 64 lines, (n,); the strongest carrier combination."""
+    scores = np.empty(len(matrices), np.float32)
+    for start in range(0, len(matrices), 4096):
+        part = slice(start, start + 4096)
+        column, row, _ = _coordinates(matrices[part], layout)
+        total = np.zeros(len(column), np.float32)
+        best = np.full(len(column), -np.inf, np.float32)
+        for number, power in enumerate(field.power, start=1):
+            total += cv2.remap(power, column, row, cv2.INTER_LINEAR).mean(axis=1) - np.float32(0.886)
+            best = np.maximum(best, total / np.float32(number**0.5))
+        scores[part] = best
+    return scores
+
+
+def search(
+    field: Field, layout: Layout, matrices: npt.NDArray[Any], *, keep: float, best: int
+) -> list[Candidate]:
+    """The best hypotheses of a list.
+
+    Args:
+        field: the picture's spectra.
+        layout: the key's layout.
+        matrices: (n, 2, 2) hypotheses; their half turns are tested too.
+        keep: share of them that passes the power test.
+        best: how many to return.
+    """
+    if keep < 1:
+        scores = power_scores(field, matrices, layout)
+        count = max(int(keep * len(matrices)), 1)
+        matrices = matrices[np.argpartition(-scores, count - 1)[:count]]
+    found: list[tuple[float, int, int, int]] = []
+    for start in range(0, len(matrices), _BATCH):
+        part = matrices[start : start + _BATCH]
+        z, index = _correlate(field, layout, part)
+        for twin in range(2):
+            top = np.argsort(-z[twin])[:best]
+            found += [(float(z[twin, i]), start + int(i), twin, int(index[twin, i])) for i in top]
+    found.sort(key=lambda item: -item[0])
+    step = TILE / _GRID
+    return [
+        Candidate(
+            matrix=(-1.0 if twin else 1.0) * matrices[number].astype(np.float64),
+            shift=np.array([cell % _GRID, cell // _GRID], np.float64) * step,
+            z=z,
+        )
+        for z, number, twin, cell in found[:best]
+    ]
+
+
+def _correlate(
+    field: Field, layout: Layout, matrices: npt.NDArray[Any]
+) -> tuple[Floats, npt.NDArray[np.int64]]:
+    """Best z and its translation for B and -B: (2, n) each."""
+    count = len(matrices)
+    column, row, sign = _coordinates(matrices, layout)
+    z = np.full((2, count), -np.inf, np.float32)
+    index = np.zeros((2, count), np.int64)
+    rows = np.arange(count)
+    variance = np.zeros(count, np.float32)
+    sums: list[Any] = [0.0, 0.0]
+    for number, spectrum in enumerate(field.spectra):
+        real, imaginary, extra = _limit(*_read(spectrum, column, row, sign))
+        variance = variance + extra
+        cosine, sine = _phases(layout.key, number == 1)
+        one, two = real @ cosine, imaginary @ sine
+        for twin, correlation in enumerate((one - two, one + two)):
+            sums[twin] = correlation if number == 0 else np.add(sums[twin], correlation, out=correlation)
+            place = sums[twin].argmax(axis=1)
+            value = sums[twin][rows, place] / np.sqrt(variance)
+            better = value > z[twin]
+            z[twin] = np.where(better, value, z[twin])
+            index[twin] = np.where(better, place, index[twin])
+    return z, index
+
+
+def z_of(field: Field, layout: Layout, matrices: npt.NDArray[Any], shifts: npt.NDArray[Any]) -> Floats:
+    """The sync statistic of hypotheses (n, 2, 2) at translations (n, 2), (n,) float32."""
+    column, row, sign = _coordinates(matrices, layout)
+    angle = (shifts @ layout.sync.T.astype(np.float64)) * (2 * np.pi / TILE)
+    top = np.zeros(len(matrices))
+    variance = np.zeros(len(matrices))
+    best = np.full(len(matrices), -np.inf)
+    for number, spectrum in enumerate(field.spectra):
+        real, imaginary, extra = _limit(*_read(spectrum, column, row, sign))
+        phase = angle - (layout.chroma if number else layout.luma).sync_phase
+        top = top + (real * np.cos(phase) - imaginary * np.sin(phase)).sum(axis=1)
+        variance = variance + extra
+        best = np.maximum(best, top / np.sqrt(variance))
+    return np.asarray(best, np.float32)
+
+
+def refine(field: Field, layout: Layout, candidate: Candidate, *, rounds: int = 4) -> Candidate:
+    """Improve a candidate by random search of all six parameters with a shrinking radius (seeded)."""
+    rng = np.random.default_rng(12345)
+    matrix, shift, z = candidate.matrix, candidate.shift, candidate.z
+    spread, reach = 0.005, 1.4
+    for _ in range(rounds):
+        change = rng.normal(0, spread, (192, 2, 2))
+        change[0] = 0
+        matrices = matrix + change @ matrix
+        shifts = shift + rng.normal(0, reach, (192, 2))
+        shifts[0] = shift
+        scores = z_of(field, layout, matrices, shifts)
+        place = int(scores.argmax())
+        matrix, shift, z = matrices[place], shifts[place], float(scores[place])
+        spread, reach = spread * 0.55, reach * 0.55
+    return Candidate(matrix=matrix, shift=shift % TILE, z=z)
