@@ -21,6 +21,8 @@ from labeler.types import AI_SOURCE_TYPES, Finding, Label, MediaInfo, MetadataRe
 
 __all__ = ["carrier", "read", "write"]
 
+_MAX_FINDINGS = 100
+_MAX_TEXTS = 100
 _SIDECAR_TYPES = frozenset({"image/bmp", "image/x-ms-bmp"})
 
 
@@ -173,7 +175,7 @@ def _open(slots: Slots) -> _Contents:
         here, odd = _in_packet(packet, readonly)
         labels += here
         findings += odd
-    for text in slots.texts:
+    for text in slots.texts[:_MAX_TEXTS]:
         parsed = aigc.parse_label(text.text)
         if parsed is not None:
             labels.append(_Found(text.place, parsed, (_misplaced(text.place),)))
@@ -227,7 +229,7 @@ def _report(contents: _Contents) -> MetadataReport:
         state=state,
         carrier=place,
         fields={**raw, **fields.raw},
-        findings=tuple(findings),
+        findings=tuple(findings[:_MAX_FINDINGS]),
         label=aigc.to_label(raw, fields.as_dict()),
         value=value if value in ("1", "2", "3") else "",
         source_type=fields.source_type,

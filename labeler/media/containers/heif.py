@@ -13,7 +13,7 @@ import struct
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 
-from labeler.errors import DamagedMedia, LimitExceeded
+from labeler.errors import DamagedMedia, LimitExceeded, UnsupportedMedia
 from labeler.media.containers import isobmff
 from labeler.media.containers.isobmff import Box
 from labeler.media.containers.splice import Edit, Shift, splice
@@ -118,7 +118,8 @@ def read(data: bytes) -> Meta:
     """Read the meta box.
 
     Raises:
-        DamagedMedia: if the boxes cannot be walked or there is no meta box with items.
+        DamagedMedia: if the boxes cannot be walked or there is no meta box.
+        UnsupportedMedia: if there are no items in it.
     """
     top = isobmff.top_level(data)
     meta = isobmff.find(top, b"meta")
@@ -128,7 +129,7 @@ def read(data: bytes) -> Meta:
     known = {kind: isobmff.find(parts, kind) for kind in (b"iinf", b"iloc", b"pitm", b"iref")}
     info, places, first, refs = known.values()
     if info is None or places is None or first is None:
-        raise DamagedMedia("the file's meta box lacks item information, locations or a primary item.")
+        raise UnsupportedMedia("the file's meta box holds no picture items, as in a bare image sequence.")
     reader = _Reader(data, first.body, first.end)
     primary = reader.uint(2 if reader.uint(4) >> 24 == 0 else 4)
     locations, widths, version = _locations(data, places)

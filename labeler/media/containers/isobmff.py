@@ -41,8 +41,8 @@ class Box:
         return data[self.body : self.end]
 
 
-def boxes(data: bytes, start: int, end: int) -> tuple[Box, ...]:
-    """The boxes between two offsets.
+def boxes(data: bytes, start: int, end: int, *, junk: bool = False) -> tuple[Box, ...]:
+    """The boxes between two offsets; with ``junk``, bytes that cannot be a box end the list.
 
     Raises:
         DamagedMedia: if a box is too short for its header or reaches behind ``end``.
@@ -56,6 +56,8 @@ def boxes(data: bytes, start: int, end: int) -> tuple[Box, ...]:
             size, body = int.from_bytes(data[body : body + 8], "big"), body + 8
         stop = end if size == 0 else position + size
         if stop < body or stop > end:
+            if junk and found and not kind.isalnum():
+                break
             raise DamagedMedia(f"box {kind!r} at byte {position} reaches behind the end of what holds it.")
         found.append(Box(kind, position, body, stop, size == 0))
         if len(found) > _MAX_BOXES:
@@ -65,14 +67,14 @@ def boxes(data: bytes, start: int, end: int) -> tuple[Box, ...]:
 
 
 def top_level(data: bytes) -> tuple[Box, ...]:
-    """The boxes of a file, which begins with ``ftyp``; junk of less than eight bytes may follow.
+    """The boxes of a file, which begins with ``ftyp``; junk that is no box may follow.
 
     Raises:
         DamagedMedia: if it does not, or a box is cut off.
     """
     if data[4:8] != b"ftyp":
         raise DamagedMedia("not an ISO media file: it does not begin with an ftyp box.")
-    return boxes(data, 0, len(data))
+    return boxes(data, 0, len(data), junk=True)
 
 
 def children(data: bytes, parent: Box, *, skip: int = 0) -> tuple[Box, ...]:

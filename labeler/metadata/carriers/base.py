@@ -6,7 +6,11 @@ from dataclasses import dataclass
 
 from labeler.metadata import aigc
 
-__all__ = ["Slots", "Text", "decode", "is_label", "whole_label"]
+__all__ = ["MAX_PACKETS", "Slots", "Text", "decode", "is_label", "whole_label"]
+
+
+MAX_PACKETS = 32
+"""XMP packets looked at in one file; real files have one, rarely two."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from labeler.media.containers import gif
 from labeler.media.containers.splice import Edit, splice
 from labeler.metadata import aigc
-from labeler.metadata.carriers.base import Slots, Text, decode, is_label, whole_label
+from labeler.metadata.carriers.base import MAX_PACKETS, Slots, Text, decode, is_label, whole_label
 
 __all__ = ["read", "write"]
 
@@ -27,7 +27,7 @@ def read(data: bytes) -> Slots:
             packets.append(packet)
         elif (text := _odd(data, block)) is not None:
             texts.append(text)
-    return Slots(packets=tuple(packets), texts=tuple(texts))
+    return Slots(packets=tuple(packets[:MAX_PACKETS]), texts=tuple(texts))
 
 
 def write(data: bytes, packets: Sequence[bytes]) -> tuple[bytes, tuple[str, ...]]:
@@ -49,12 +49,14 @@ def write(data: bytes, packets: Sequence[bytes]) -> tuple[bytes, tuple[str, ...]
     layout = gif.walk(data)
     edits: list[Edit] = [] if data[:6] == b"GIF89a" else [Edit(0, 6, b"GIF89a")]
     left: list[str] = []
-    queue = list(packets)
+    queue = iter(packets)
+    had_packet = False
     slot = layout.first
     for block in layout.blocks:
         old = gif.xmp_packet(data, block)
         if old is not None:
-            packet = queue.pop(0)
+            had_packet = True
+            packet = next(queue, old)
             if packet != old:
                 edits.append(Edit(block.start, block.end, gif.encode_xmp(packet.strip(b"\0"))))
         elif (text := _odd(data, block)) is not None and is_label(text.text):
@@ -64,8 +66,8 @@ def write(data: bytes, packets: Sequence[bytes]) -> tuple[bytes, tuple[str, ...]
                 left.append(text.place)
         if block.start == slot and any(gif.is_application(data, block, name) for name in _LEADING):
             slot = block.end
-    if queue:
-        edits.append(Edit(slot, slot, gif.encode_xmp(queue[0])))
+    if not had_packet:
+        edits.append(Edit(slot, slot, gif.encode_xmp(packets[0])))
     return splice(data, edits), tuple(left)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from labeler.errors import UnsupportedMedia
 from labeler.media.containers import heif
 from labeler.media.containers.splice import Edit, splice
 from labeler.metadata.carriers import exif
@@ -21,7 +22,10 @@ def read(data: bytes) -> Slots:
     Raises:
         DamagedMedia: if its boxes cannot be walked.
     """
-    meta = heif.read(data)
+    try:
+        meta = heif.read(data)
+    except UnsupportedMedia:
+        return Slots()
     packets = tuple(_joined(data, meta, item.id) for item in _xmp_items(meta))
     texts: list[Text] = []
     found = _exif_items(meta)
@@ -44,7 +48,7 @@ def write(data: bytes, packets: Sequence[bytes]) -> tuple[bytes, tuple[str, ...]
     Raises:
         DamagedMedia: if the boxes cannot be walked.
         LimitExceeded: if there is no item id or offset left.
-        UnsupportedMedia: if the file has absolute offsets that cannot be moved (fragments).
+        UnsupportedMedia: if the file has absolute offsets that cannot be moved (fragments), or no items.
     """
     data, left = _blank(data)
     items = _xmp_items(heif.read(data))

@@ -9,7 +9,7 @@ from labeler.media.containers import jpeg
 from labeler.media.containers.splice import Edit
 from labeler.metadata import xmp
 from labeler.metadata.carriers import exif
-from labeler.metadata.carriers.base import Slots, Text, decode, is_label, whole_label
+from labeler.metadata.carriers.base import MAX_PACKETS, Slots, Text, decode, is_label, whole_label
 
 __all__ = ["read", "write"]
 
@@ -35,7 +35,9 @@ def read(data: bytes) -> Slots:
         elif (text := _odd(data, segment)) is not None:
             texts.append(text)
     extended = _extended(data, layout)
-    return Slots(packets=tuple(packets), readonly=extended, texts=tuple(texts), has_exif=has_exif)
+    return Slots(
+        packets=tuple(packets[:MAX_PACKETS]), readonly=extended, texts=tuple(texts), has_exif=has_exif
+    )
 
 
 def write(data: bytes, packets: Sequence[bytes]) -> tuple[bytes, tuple[str, ...]]:
@@ -57,11 +59,14 @@ def write(data: bytes, packets: Sequence[bytes]) -> tuple[bytes, tuple[str, ...]
         raise DamagedMedia("the JPEG file is cut off: it has no end marker (FF D9).")
     edits: list[Edit] = []
     left: list[str] = []
-    queue = list(packets)
+    queue = iter(packets)
+    had_packet = False
     for segment in layout.segments:
         if _is_xmp(data, segment):
-            packet = queue.pop(0)
-            if packet != data[segment.body + len(jpeg.XMP) : segment.end]:
+            had_packet = True
+            old = data[segment.body + len(jpeg.XMP) : segment.end]
+            packet = next(queue, old)
+            if packet != old:
                 edits.append(Edit(segment.body - 4, segment.end, _segment(packet)))
         elif segment.marker == jpeg.APP1 and segment.starts(data, jpeg.EXIF):
             base = segment.body + len(jpeg.EXIF)
@@ -72,9 +77,9 @@ def write(data: bytes, packets: Sequence[bytes]) -> tuple[bytes, tuple[str, ...]
                 edits.append(Edit(segment.start, segment.end, b""))
             else:
                 left.append(text.place)
-    if queue:
+    if not had_packet:
         slot = jpeg.metadata_slot(data, layout)
-        edits.append(Edit(slot, slot, _segment(queue[0])))
+        edits.append(Edit(slot, slot, _segment(packets[0])))
     return jpeg.apply(data, layout, edits), tuple(left)
 
 

@@ -8,7 +8,7 @@ from labeler.media.containers import png
 from labeler.media.containers.splice import Edit, splice
 from labeler.metadata import aigc
 from labeler.metadata.carriers import exif
-from labeler.metadata.carriers.base import Slots, Text, decode, is_label, whole_label
+from labeler.metadata.carriers.base import MAX_PACKETS, Slots, Text, decode, is_label, whole_label
 
 __all__ = ["read", "write"]
 
@@ -42,7 +42,9 @@ def read(data: bytes) -> Slots:
             readonly.append(_raw_profile(text.text))
         elif (odd := _odd(text)) is not None:
             texts.append(odd)
-    return Slots(packets=tuple(packets), readonly=tuple(readonly), texts=tuple(texts), has_exif=has_exif)
+    return Slots(
+        packets=tuple(packets[:MAX_PACKETS]), readonly=tuple(readonly), texts=tuple(texts), has_exif=has_exif
+    )
 
 
 def write(data: bytes, packets: Sequence[bytes]) -> tuple[bytes, tuple[str, ...]]:
@@ -60,7 +62,8 @@ def write(data: bytes, packets: Sequence[bytes]) -> tuple[bytes, tuple[str, ...]
     """
     edits: list[Edit] = []
     left: list[str] = []
-    queue = list(packets)
+    queue = iter(packets)
+    had_packet = False
     slot = 0
     budget = [_MAX_INFLATED]
     for chunk in png.walk(data):
@@ -78,7 +81,8 @@ def write(data: bytes, packets: Sequence[bytes]) -> tuple[bytes, tuple[str, ...]
         if text is None:
             continue
         if text.keyword == png.XMP_KEYWORD:
-            packet = queue.pop(0)
+            had_packet = True
+            packet = next(queue, text.text)
             if packet != text.text:
                 edits.append(Edit(chunk.start, chunk.end, png.encode_itxt(png.XMP_KEYWORD, packet)))
         elif (odd := _odd(text)) is not None and is_label(odd.text):
@@ -88,9 +92,9 @@ def write(data: bytes, packets: Sequence[bytes]) -> tuple[bytes, tuple[str, ...]
                 left.append(odd.place)
         if not slot and chunk.kind == b"IEND":
             slot = chunk.start
-    if queue:
+    if not had_packet:
         slot = slot or png.walk(data)[-1].start
-        edits.append(Edit(slot, slot, png.encode_itxt(png.XMP_KEYWORD, queue[0])))
+        edits.append(Edit(slot, slot, png.encode_itxt(png.XMP_KEYWORD, packets[0])))
     return splice(data, edits), tuple(left)
 
 

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from labeler.media.containers import riff
 from labeler.media.containers.splice import Edit, splice
 from labeler.metadata.carriers import exif
-from labeler.metadata.carriers.base import Slots, Text
+from labeler.metadata.carriers.base import MAX_PACKETS, Slots, Text
 
 __all__ = ["read", "write"]
 
@@ -29,7 +29,7 @@ def read(data: bytes) -> Slots:
         if chunk.kind == b"EXIF":
             has_exif = True
             texts += exif.texts(chunk.payload(data).removeprefix(_EXIF))
-    return Slots(packets=packets, texts=tuple(texts), has_exif=has_exif)
+    return Slots(packets=packets[:MAX_PACKETS], texts=tuple(texts), has_exif=has_exif)
 
 
 def write(data: bytes, packets: Sequence[bytes]) -> tuple[bytes, tuple[str, ...]]:
@@ -44,13 +44,15 @@ def write(data: bytes, packets: Sequence[bytes]) -> tuple[bytes, tuple[str, ...]
         DamagedMedia: if the chunks cannot be walked or the picture's size cannot be read.
     """
     file = riff.walk(data, b"WEBP")
-    queue = list(packets)
+    queue = iter(packets)
+    had_packet = False
     chunks: list[tuple[bytes, bytes]] = []
     last = 0
     for chunk in file.chunks:
         payload = chunk.payload(data)
         if chunk.kind == b"XMP ":
-            payload = queue.pop(0)
+            payload = next(queue, payload)
+            had_packet = True
         elif chunk.kind == b"EXIF":
             body = payload.removeprefix(_EXIF)
             found = exif.blank(body, base=len(payload) - len(body))
@@ -58,6 +60,6 @@ def write(data: bytes, packets: Sequence[bytes]) -> tuple[bytes, tuple[str, ...]
         chunks.append((chunk.kind, payload))
         if chunk.kind in _BEFORE_XMP:
             last = len(chunks)
-    if queue:
-        chunks.insert(last, (b"XMP ", queue[0]))
+    if not had_packet:
+        chunks.insert(last, (b"XMP ", packets[0]))
     return riff.build(b"WEBP", riff.vp8x(chunks), data[file.end :]), ()
