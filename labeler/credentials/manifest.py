@@ -19,6 +19,7 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
+from labeler._version import __version__
 from labeler.errors import UsageError
 from labeler.types import IPTC_SOURCE_TYPE_URI, Label
 
@@ -105,7 +106,7 @@ def definition(
         assertions.append({"label": "cawg.training-mining", "data": {"entries": entries}})
     return {
         "claim_version": 2,
-        "claim_generator_info": [{"name": "labeler", "version": _version()}],
+        "claim_generator_info": [{"name": "labeler", "version": __version__}],
         "format": media_type,
         **({"title": title} if title else {}),
         "assertions": assertions,
@@ -113,7 +114,7 @@ def definition(
 
 
 def _actions(label: Label, *, has_parent: bool, visible_text: str, marked: bool) -> list[dict[str, Any]]:
-    agent = {"name": "labeler", "version": _version()}
+    agent = {"name": "labeler", "version": __version__}
     source = {"digitalSourceType": IPTC_SOURCE_TYPE_URI + label.source_type}
     generator = {"softwareAgent": _agent(label.generator or label.producer)}
     when = {"when": label.created} if label.created else {}
@@ -130,12 +131,6 @@ def _actions(label: Label, *, has_parent: bool, visible_text: str, marked: bool)
     if marked:
         actions.append({"action": "c2pa.watermarked.bound", "softwareAgent": agent})
     return actions
-
-
-def _version() -> str:
-    from labeler import __version__
-
-    return __version__
 
 
 def _agent(text: str) -> dict[str, str]:

@@ -7,12 +7,14 @@ that cannot be read is ``cannot-tell``, never ``absent``.
 
 from __future__ import annotations
 
+import io
 import json
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import replace
 from typing import Any, BinaryIO
 
-from labeler.credentials import manifest, trust
+from labeler.credentials import guard, manifest, trust
 from labeler.credentials.codes import Verdicts, judge
 from labeler.credentials.formats import c2pa_format
 from labeler.credentials.messages import clause, plain
@@ -45,8 +47,13 @@ def read(
     store, carrier, report = _load(source, info, sidecar, trust)
     if report is not None:
         return report
+    trusted = trust or Trust()
+
+    def again(fewer: Trust) -> Mapping[str, Any]:
+        return _open(source, info, sidecar if carrier == "sidecar" else None, fewer)[0]
+
     try:
-        return _report(store, carrier, trust or Trust())
+        return _report(store, carrier, trusted, again)
     except Exception as error:  # a manifest is what anybody may have written
         return _cannot_tell(f"the manifest cannot be interpreted ({type(error).__name__}).", carrier)
 
@@ -87,6 +94,8 @@ def _open(
     import c2pa
 
     carrier = "embedded" if sidecar is None else "sidecar"
+    if reason := guard.refusal(source if sidecar is None else io.BytesIO(sidecar)):
+        return {}, _cannot_tell(f"{reason}: it was not opened.", carrier)
     try:
         source.seek(0)
         with c2pa.Reader(
@@ -124,12 +133,13 @@ def _reason(text: str) -> str:
     return f"the manifest, or the file around it, is damaged: {detail}."
 
 
-def _report(store: dict[str, Any], carrier: str, trusted: Trust) -> CredentialsReport:
+def _report(
+    store: dict[str, Any], carrier: str, trusted: Trust, again: Callable[[Trust], Mapping[str, Any]]
+) -> CredentialsReport:
     active = _manifest(store, store["active_manifest"])
     signature = _mapping(active.get("signature_info"))
     signed_at = _text(signature.get("time")) or _action_time(active)
-    has_signers = bool(trusted.signers or trusted.single_signers)
-    verdicts: Verdicts = judge(store, claimed_time=bool(signed_at), has_signers=has_signers)
+    verdicts = _judge(store, trusted, again, claimed_time=bool(signed_at))
     own = next((each.get("data") for each in _assertions(active, manifest.LABEL_ASSERTION)), None)
     return CredentialsReport(
         state=State.PRESENT,
@@ -146,6 +156,32 @@ def _report(store: dict[str, Any], carrier: str, trusted: Trust) -> CredentialsR
         label=manifest.label_from(own),
         carrier=carrier,
     )
+
+
+def _judge(
+    store: Mapping[str, Any],
+    trusted: Trust,
+    again: Callable[[Trust], Mapping[str, Any]],
+    *,
+    claimed_time: bool,
+) -> Verdicts:
+    """Judge, and read once more with one list alone where the wrong list vouched.
+
+    If a root stands on both lists, c2pa names either, now the one and now the other (measured).
+    """
+    has_signers = bool(trusted.signers or trusted.single_signers)
+    verdicts = judge(store, claimed_time=claimed_time, has_signers=has_signers)
+    if not (has_signers and trusted.time_stamps):
+        return verdicts
+    if verdicts.signer == "unknown" and "signingCredential.trusted" in verdicts.codes:
+        alone = again(Trust(trusted.signers, trusted.single_signers))
+        signer = judge(alone, claimed_time=False, has_signers=True).signer
+        verdicts = replace(verdicts, signer="trusted" if signer == "trusted" else "unknown")
+    if verdicts.time != "stamped" and "timeStamp.trusted" in verdicts.codes:
+        alone = again(Trust(time_stamps=trusted.time_stamps))
+        time = judge(alone, claimed_time=claimed_time, has_signers=False).time
+        verdicts = replace(verdicts, time=time)
+    return verdicts
 
 
 def _claim_generator(active: Mapping[str, Any]) -> str:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import io
 from typing import Any, BinaryIO, cast
 
-from labeler.credentials import apng, manifest, trust
+from labeler.credentials import apng, guard, manifest, trust
 from labeler.credentials.formats import c2pa_format, embeds
 from labeler.credentials.identity import NativeSigner, SigningIdentity
 from labeler.credentials.messages import clause
@@ -148,7 +148,7 @@ def _build(
 
     try:
         try:
-            return attempt("")
+            return attempt(guard.refusal(parent) if parent is not None else "")
         except c2pa.C2paError as error:
             if parent is None or signer.failure or reader.failure or writer.failure:
                 raise
@@ -214,6 +214,8 @@ def has_manifest(source: BinaryIO, media_type: str) -> bool:
     """Whether a stream carries a manifest, or points to a remote one, whatever its validity."""
     if not embeds(media_type):
         return False
+    if guard.refusal(source):
+        return True
     import c2pa
 
     source.seek(0)

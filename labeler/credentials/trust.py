@@ -116,7 +116,7 @@ def reading_context(trust: Trust | None = None) -> Any:
 def _reading_context(process: int, trust: Trust) -> Any:
     uses = "\n".join(SIGNER_EKU_OIDS)
     anchors: list[dict[str, str]] = []
-    if trust.signers or trust.single_signers:  # the first list that knows a signer vouches for it
+    if trust.signers or trust.single_signers:
         entry = {"trust_kind": "manifest", "trust_uri": SIGNER_LIST, "trust_anchors": trust.signers}
         anchors.append({**entry, "allowed_list": trust.single_signers, "trust_config": uses})
     if trust.time_stamps:
