@@ -69,6 +69,8 @@ _FRAME = 640
 _LARGEST_SMALL_EM = 20.0
 _SUB_CHUNKS = 4
 _INSET = 0.12
+_SIDE = 3
+_SAME_GROUND = 0.035
 _STACKED_BELOW = 72
 
 
@@ -109,7 +111,10 @@ class Match:
     badge: float
     glyph: float
     sub: float
+    words: float
+    plate: float
     contrast: float
+    alone: bool = True
 
     @property
     def accepted(self) -> bool:
@@ -119,6 +124,7 @@ class Match:
             and self.glyph >= MIN_GLYPH
             and self.sub >= MIN_SUB
             and self.contrast >= MIN_CONTRAST
+            and self.alone
         )
 
 
@@ -172,7 +178,8 @@ def search(pixels: npt.NDArray[Any], *, font: Path | None = None, text: str | No
             continue
         match = _fit(base, place, known)
         if match is not None:
-            fits.append(match)
+            alone = not (match.accepted and _within_text(base, match))
+            fits.append(dataclasses.replace(match, alone=alone))
     # the second line of a badge is a wording of its own: of those that overlap, the larger badge counts
     fits.sort(key=lambda m: (m.accepted, m.box[2] * m.box[3] if m.accepted else m.badge), reverse=True)
     kept: list[Match] = []
@@ -340,10 +347,11 @@ def _peaks(scores: npt.NDArray[Any], shape: tuple[int, ...]) -> list[tuple[float
 def _fit(base: F32, place: _Place, known: tuple[_Form, ...]) -> Match | None:
     """The wording and size that fit best at a candidate; None if a closer look finds not even the piece."""
     mates = [form for form in known if form.key == place.key]
-    score, em = max(
-        (_correlate(base, place, mates[0], place.em * fine, piece=True).score, place.em * fine)
-        for fine in (0.94, 0.97, 1.0, 1.03, 1.06)
-    )
+    score, em = -1.0, place.em
+    for fine in (0.94, 0.97, 1.0, 1.03, 1.06):
+        at = _correlate(base, place, mates[0], place.em * fine, piece=True)
+        if at is not None and at.score > score:
+            score, em = at.score, place.em * fine
     if score < _MIN_PIECE:
         return None
     tried: list[tuple[Match, _Form]] = []
@@ -368,16 +376,17 @@ def _best(matches: Iterable[Match | None]) -> Match | None:
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class _Correlation:
-    """The best place of a template: score; box in px of the base frame; what was seen there."""
+    """The best place of a template: score; box in px of the base frame; cell of the zoomed patch."""
 
     score: float
-    box: tuple[float, float, float, float] = (0.0, 0.0, 0.0, 0.0)
-    seen: F32 | None = None
-    template: F32 | None = None
+    box: tuple[float, float, float, float]
+    cell: tuple[int, int, int, int]
+    patch: F32
+    template: F32
 
 
-def _correlate(base: F32, place: _Place, form: _Form, em: float, *, piece: bool) -> _Correlation:
-    """Correlate one form, or its piece only, at one size around a candidate; score -1 if it does not fit."""
+def _correlate(base: F32, place: _Place, form: _Form, em: float, *, piece: bool) -> _Correlation | None:
+    """Correlate one form, or its piece only, at one size around a candidate; None if it does not fit."""
     zoom = FIT_EM / em
     scale = em / _MASTER_EM
     height, width = base.shape
@@ -390,7 +399,7 @@ def _correlate(base: F32, place: _Place, form: _Form, em: float, *, piece: bool)
     x0, y0 = max(0, math.floor(left - slack)), max(0, math.floor(top - slack))
     x1, y1 = min(width, math.ceil(left + w + slack)), min(height, math.ceil(top + h + slack))
     if x1 - x0 < w - 1 or y1 - y0 < h - 1:
-        return _Correlation(score=-1.0)
+        return None
     patch = _soft(_resized(base[y0:y1, x0:x1], zoom))
     kx, ky = patch.shape[1] / (x1 - x0), patch.shape[0] / (y1 - y0)
     size = (min(round(w * kx), patch.shape[1]), min(round(h * ky), patch.shape[0]))
@@ -399,7 +408,8 @@ def _correlate(base: F32, place: _Place, form: _Form, em: float, *, piece: bool)
     return _Correlation(
         score=score,
         box=(x0 + x / kx, y0 + y / ky, size[0] / kx, size[1] / ky),
-        seen=patch[y : y + size[1], x : x + size[0]],
+        cell=(x, y, size[0], size[1]),
+        patch=patch,
         template=template,
     )
 
@@ -412,10 +422,13 @@ def _soft(picture: npt.NDArray[Any]) -> F32:
 def _match(base: F32, place: _Place, form: _Form, em: float) -> Match | None:
     """The three measures of one form at one size; None if it does not fit into the picture."""
     at = _correlate(base, place, form, em, piece=False)
-    if at.seen is None or at.template is None:
+    if at is None:
         return None
     tx, ty = (at.template.shape[i] / form.ink.shape[i] for i in (1, 0))
+    left, top = at.cell[:2]
+    seen = at.patch[top : top + at.cell[3], left : left + at.cell[2]]
     x, y, w, h = at.box
+    words, plate, brightest = _levels(seen, at.template)
     rim = form.inset * em / _MASTER_EM
     return Match(
         text=form.text,
@@ -423,9 +436,11 @@ def _match(base: F32, place: _Place, form: _Form, em: float) -> Match | None:
         em=em,
         glyph_px=form.glyph_ink * em / _MASTER_EM,
         badge=at.score,
-        glyph=min(_cell(at.seen, at.template, cell, tx, ty, 1) for cell in form.glyphs),
-        sub=float(np.mean([_cell(at.seen, at.template, cell, tx, ty, 0) for cell in form.sub] or [1.0])),
-        contrast=_contrast(at.seen, at.template),
+        glyph=min(_cell(seen, at.template, cell, tx, ty, 1) for cell in form.glyphs),
+        sub=float(np.mean([_cell(seen, at.template, cell, tx, ty, 0) for cell in form.sub] or [1.0])),
+        words=words,
+        plate=plate,
+        contrast=words - brightest,
     )
 
 
@@ -441,12 +456,52 @@ def _cell(
     return _peak(cv2.matchTemplate(area, part, cv2.TM_CCOEFF_NORMED))[0]
 
 
-def _contrast(seen: F32, template: F32) -> float:
-    """Words less the brightest part of the plate: the words must stand out from all of it."""
+def _levels(seen: F32, template: F32) -> tuple[float, float, float]:
+    """Brightness of the words, of the plate, and of the brightest part of the plate or of its sides."""
     words, plate = seen[template > 0.6], seen[template < 0.02]
     if not words.size or not plate.size:
-        return 0.0
-    return float(np.median(words) - np.percentile(plate, 80))
+        return 0.0, 0.0, 0.0
+    sides = (np.percentile(side, 95) for side in (seen[:, :_SIDE], seen[:, -_SIDE:]))
+    return float(np.median(words)), float(np.median(plate)), float(max(np.percentile(plate, 80), *sides))
+
+
+def _within_text(base: F32, match: Match) -> bool:
+    """Whether words of the same brightness go on beside a match, on a ground that is no other than its plate.
+
+    So look words of a page that is set in white on dark. Behind a badge the ground would have to have the
+    very brightness of the plate, 18 / 255.
+    """
+    x, y, w, h = match.box
+    em = match.em
+    out, gap = 0.3 * em, 0.06 * em
+    around = (
+        _part(base, (x, y - gap - out, w, out)),
+        _part(base, (x, y + h + gap, w, out)),
+        _part(base, (x - gap - out, y, out, h)),
+        _part(base, (x + w + gap, y, out, h)),
+    )
+    ground = np.abs(np.concatenate([part.ravel() for part in around]) - match.plate)
+    if not ground.size or float(np.mean(ground < _SAME_GROUND)) < 0.6:
+        return False
+    reach = 0.9 * em
+    sides = (
+        _part(base, (x + (badges.PAD_X - 0.15) * em - reach, y, reach, h)),
+        _part(base, (x + w - (badges.PAD_X - 0.15) * em, y, reach, h)),
+    )
+    bar = match.plate + 0.7 * (match.words - match.plate)
+    return any(side.size and _like_text(side, match.plate, bar) for side in sides)
+
+
+def _like_text(side: F32, plate: float, bar: float) -> bool:
+    """Whether bright strokes stand on the ground; a column that is bright from top to bottom is an edge."""
+    bright = np.mean(side > bar, axis=0)
+    strokes = np.mean((bright > 0) & (bright < 0.8))
+    return bool(strokes > 0.1 and np.mean(np.abs(side - plate) < 2 * _SAME_GROUND) > 0.35)
+
+
+def _part(base: F32, box: tuple[float, float, float, float]) -> F32:
+    x0, y0 = max(0, round(box[0])), max(0, round(box[1]))
+    return base[y0 : max(y0, round(box[1] + box[3])), x0 : max(x0, round(box[0] + box[2]))]
 
 
 def _overlap(a: tuple[float, float, float, float], b: tuple[float, float, float, float]) -> float:
