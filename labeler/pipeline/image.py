@@ -83,7 +83,8 @@ def mark(
     written: list[Layer] = []
     if Layer.VISIBLE in layers:
         try:
-            frames = _draw(frames, profile, options)
+            if not (options.relabel and visible.detect(frames[0].pixels).state is State.PRESENT):
+                frames = _draw(frames, profile, options)
         except visible.MarkDoesNotFit as error:
             notes.append(Finding(id="visible.impossible", severity="warn", detail=error.message))
         else:

@@ -1,0 +1,233 @@
+"""The command line as a script sees it: exit codes, stdout, stderr, files."""
+
+from __future__ import annotations
+
+import io
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+Run = Callable[..., "subprocess.CompletedProcess[bytes]"]
+VERIFY_KEYS = {
+    "schema", "version", "path", "sha256", "media_type", "modality", "verdict", "label", "layers", "consistency",
+    "compliance", "error",
+}  # fmt: skip
+LAYER_KEYS = {
+    "visible": {"state", "evidence"},
+    "metadata": {"state", "carrier", "fields", "findings"},
+    "watermark": {"state", "payload", "mark_id", "key_id", "log10_p", "geometry"},
+    "credentials": {"state", "content", "signer", "time", "chain", "claim_generator", "codes"},
+}
+
+
+@pytest.fixture
+def run(tmp_path: Path, home: Path) -> Run:
+    """Run ``labeler`` in an empty folder; the home has keys, the environment names a producer."""
+    work = tmp_path / "work"
+    work.mkdir()
+
+    def run(*arguments: object, stdin: bytes = b"", **env: str) -> subprocess.CompletedProcess[bytes]:
+        environment = {**os.environ, "LABELER_HOME": str(home), "LABELER_PRODUCER": "acme", **env}
+        command = [sys.executable, "-m", "labeler", *map(os.fspath, map(str, arguments))]
+        return subprocess.run(
+            command, cwd=work, env=environment, input=stdin, capture_output=True, timeout=120
+        )
+
+    return run
+
+
+@pytest.fixture
+def folder(photo: np.ndarray, tmp_path: Path) -> Path:
+    """A tree with two pictures, a text file and a hidden file."""
+    root = tmp_path / "in"
+    (root / "sub").mkdir(parents=True)
+    Image.fromarray(photo).save(root / "a.jpg", quality=90)
+    Image.fromarray(photo[::-1]).save(root / "sub" / "b.png")
+    (root / "notes.xyz").write_text("not media")
+    (root / ".hidden.png").write_bytes((root / "sub" / "b.png").read_bytes())
+    return root
+
+
+def test_label_then_verify(run: Run, photo_png: Path) -> None:
+    labelled = run("label", photo_png, "-o", "out")
+    assert labelled.returncode == 0, labelled.stderr
+    assert b"labelled: visible, watermark, metadata, credentials" in labelled.stdout
+    verified = run("verify", "out/photo.png")
+    assert verified.returncode == 0
+    text = verified.stdout.decode()
+    for words in (
+        "AI-generated (confirmed)",
+        "AI生成",
+        "GB 45438 label 1",
+        "public-1",
+        "content intact",
+        "TEST",
+    ):
+        assert words in text
+    again = run("label", "out/photo.png", "-o", "out2")
+    assert again.returncode == 6
+
+
+def test_an_unlabelled_picture_exits_1_and_claims_nothing(run: Run, photo_png: Path) -> None:
+    done = run("verify", photo_png)
+    assert done.returncode == 1
+    assert b"no proof that a person made it" in done.stdout
+
+
+def test_json_follows_the_contract(run: Run, photo_png: Path) -> None:
+    labelled = json.loads(run("label", photo_png, "-o", "out", "--json").stdout)
+    assert labelled["schema"] == "labeler/label/1"
+    assert labelled["reread"]["verdict"] == "ai-confirmed"
+    assert labelled["layers"] == ["visible", "watermark", "metadata", "credentials"]
+    done = run("verify", "out/photo.png", "--json")
+    report = json.loads(done.stdout)
+    assert set(report) >= VERIFY_KEYS
+    for layer, keys in LAYER_KEYS.items():
+        assert set(report["layers"][layer]) >= keys
+    assert report["sha256"] == labelled["output_sha256"]
+    assert len(report["label"]["mark_id"]) == 14 and len(report["layers"]["watermark"]["payload"]) == 16
+    assert done.stdout.count(b"\n") == 1
+
+
+def test_folders_keep_their_tree_and_leave_other_files_alone(run: Run, folder: Path) -> None:
+    refused = run("label", folder, "-o", "out")
+    assert refused.returncode == 7 and b"-r" in refused.stderr
+    done = run("label", folder, "-r", "-o", "out", "-j", "2")
+    assert done.returncode == 0, done.stderr
+    out = folder.parent / "work" / "out"
+    assert sorted(str(p.relative_to(out)) for p in out.rglob("*") if p.is_file()) == ["a.jpg", "sub/b.png"]
+    assert b"1 other files left alone" in done.stderr
+    assert run("verify", "-r", "out", "-j", "2").returncode == 0
+    assert run("label", folder, "-r", "-o", "out").returncode == 3, "outputs exist"
+    assert run("label", folder, "-r", "-o", "out", "--force").returncode == 0
+
+
+def test_some_failed_is_3(run: Run, folder: Path) -> None:
+    (folder / "broken.jpg").write_bytes((folder / "a.jpg").read_bytes()[:4000])
+    done = run("label", folder, "-r", "-o", "out")
+    assert done.returncode == 3
+    assert b"broken.jpg" in done.stderr and b"damaged" in done.stderr
+    assert not (folder.parent / "work" / "out" / "broken.jpg").exists()
+    assert run("verify", "-r", folder).returncode == 3
+
+
+def test_in_place_keeps_the_original(run: Run, photo_png: Path) -> None:
+    before = photo_png.read_bytes()
+    assert run("label", photo_png, "--in-place").returncode == 0
+    assert photo_png.with_name("photo.png.orig").read_bytes() == before
+    assert run("verify", photo_png).returncode == 0
+
+
+def test_pipes_carry_only_data(run: Run, photo_png: Path) -> None:
+    done = run("label", "-", "-o", "-", "--format", "png", stdin=photo_png.read_bytes())
+    assert done.returncode == 0 and done.stderr == b""
+    with Image.open(io.BytesIO(done.stdout)) as image:
+        assert image.format == "PNG"
+    assert run("verify", "-", stdin=done.stdout).returncode == 0
+    assert run("label", "-", "-o", "-", "--format", "jpg", stdin=photo_png.read_bytes()).returncode == 2
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "words"),
+    [
+        (("label", "PHOTO"), 2, "-o DIR or --in-place"),
+        (("label", "PHOTO", "-o", "out", "--layers", "visible,smell"), 2, "smell"),
+        (("label", "PHOTO", "-o", "out", "--profile", "mars"), 2, "cn-gb45438"),
+        (("label", "PHOTO", "-o", "out", "--source-type", "magic"), 2, "trainedAlgorithmicMedia"),
+        (("label", "PHOTO", "-o", "out", "--key", "key-00000000"), 4, "keys"),
+        (("label", "missing.png", "-o", "out"), 7, "no such file"),
+        (("verify", "missing.png"), 7, "no such file"),
+        (("verify", "PHOTO", "--max-megapixels", "0.1"), 7, "--max-megapixels"),
+        (("verify", "--nonsense"), 2, "nonsense"),
+        (("verify", "PHOTO", "--profile", "mars"), 2, "mars"),
+    ],
+)
+def test_wrong_calls_say_what_to_do(
+    run: Run, photo_png: Path, arguments: tuple[str, ...], code: int, words: str
+) -> None:
+    done = run(*(photo_png if word == "PHOTO" else word for word in arguments))
+    assert done.returncode == code, done.stderr
+    assert words in (done.stderr + done.stdout).decode()
+    assert b"Traceback" not in done.stderr
+
+
+def test_without_a_producer_nothing_is_guessed(run: Run, photo_png: Path) -> None:
+    done = run("label", photo_png, "-o", "out", LABELER_PRODUCER="")
+    assert done.returncode == 2 and b"--producer" in done.stderr
+
+
+def test_options_come_from_flag_then_environment_then_project_then_user(
+    run: Run, photo_png: Path, tmp_path: Path
+) -> None:
+    other = tmp_path / "other-home"
+    other.mkdir()
+    (other / "labeler.toml").write_text('producer = "user"\nlayers = "metadata"\n')
+
+    def producer(*arguments: object, **env: str) -> str:
+        done = run(
+            "label", photo_png, "-o", "out", "--force", "--json", *arguments, LABELER_HOME=str(other), **env
+        )
+        assert done.returncode == 0, done.stderr
+        return str(json.loads(done.stdout)["label"]["producer"])
+
+    assert producer(LABELER_PRODUCER="") == "user"
+    project = tmp_path / "work" / "labeler.toml"
+    project.write_text('[label]\nproducer = "project"\n')
+    assert producer(LABELER_PRODUCER="") == "project"
+    assert producer(LABELER_PRODUCER="environment") == "environment"
+    assert producer("--producer", "flag", LABELER_PRODUCER="environment") == "flag"
+
+
+def test_keys_init_list_check_and_refusal_to_overwrite(run: Run, tmp_path: Path) -> None:
+    home = str(tmp_path / "fresh")
+    first = run("keys", "init", "--producer", 'a "b"', LABELER_HOME=home)
+    assert first.returncode == 0, first.stderr
+    for secret in (*Path(home).glob("keys/*"), Path(home, "credentials", "key.pem")):
+        assert secret.stat().st_mode & 0o077 == 0
+        assert secret.read_text().split()[0] not in first.stdout.decode()
+    assert run("keys", "init", LABELER_HOME=home).returncode == 5
+    listed = run("keys", "list", LABELER_HOME=home).stdout.decode()
+    assert "public-1" in listed and "private" in listed and "TEST" in listed
+    chain = Path(home, "credentials", "chain.pem")
+    assert run("keys", "check", chain).returncode == 0
+    assert run("keys", "check", Path(home, "credentials", "root.pem")).returncode == 1
+    key = next(Path(home).glob("keys/*.key"))
+    key.chmod(0o644)
+    done = run("keys", "list", LABELER_HOME=home)
+    assert done.returncode == 5 and b"chmod 600" in done.stderr
+
+
+def test_trust_turns_unknown_into_trusted(run: Run, photo_png: Path, home: Path) -> None:
+    run("label", photo_png, "-o", "out", "--layers", "credentials")
+    signer = [
+        json.loads(run("verify", "out/photo.png", "--json", *extra).stdout)["layers"]["credentials"]["signer"]
+        for extra in ((), ("--trust", home / "credentials" / "root.pem"))
+    ]
+    assert signer == ["unknown", "trusted"]
+
+
+def test_inspect_gives_everything_as_json(run: Run, photo_png: Path) -> None:
+    run("label", photo_png, "-o", "out")
+    found = json.loads(run("inspect", "out/photo.png").stdout)
+    assert found["media"]["media_type"] == "image/png"
+    assert found["report"]["verdict"] == "ai-confirmed"
+    assert "c2pa.soft-binding" in json.dumps(found["c2pa"])
+
+
+def test_doctor_finds_everything(run: Run) -> None:
+    done = run("doctor")
+    assert done.returncode == 0, done.stdout
+    assert b"c2pa-python" in done.stdout
+
+
+def test_the_launcher_is_the_same_program(home: Path) -> None:
+    launcher = Path(__file__).parents[2] / "cli.py"
+    done = subprocess.run([sys.executable, launcher, "--version"], capture_output=True, timeout=60)
+    assert done.returncode == 0 and b"labeler, version" in done.stdout

@@ -1,0 +1,314 @@
+"""Labelling and verifying files of every image format, all layers, through the library."""
+
+from __future__ import annotations
+
+import io
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from PIL import Image
+
+import labeler
+from labeler import Layer, State, Verdict
+from labeler.credentials.sign import embeds
+from labeler.errors import (
+    AlreadyLabelled,
+    DamagedMedia,
+    DependencyMissing,
+    LabelLost,
+    OutputExists,
+    UnsupportedMedia,
+    UsageError,
+)
+from labeler.pipeline import label as pipeline_label
+
+
+def _save(photo: np.ndarray, path: Path, **options: Any) -> Path:
+    Image.fromarray(photo).save(path, **options)
+    return path
+
+
+def _animation(photo: np.ndarray, path: Path, **options: Any) -> Path:
+    frames = [Image.fromarray(np.roll(photo, 24 * i, axis=1)) for i in range(4)]
+    frames[0].save(
+        path, save_all=True, append_images=frames[1:], duration=[80, 120, 160, 200], loop=0, **options
+    )
+    return path
+
+
+def _rgba(photo: np.ndarray) -> np.ndarray:
+    alpha = np.full(photo.shape[:2], 255, np.uint8)
+    alpha[:100, :100] = 0
+    return np.dstack([photo, alpha])
+
+
+def _deep(photo: np.ndarray, path: Path) -> Path:
+    import cv2
+
+    rng = np.random.default_rng(3)
+    deep = photo[..., ::-1].astype(np.uint16) * 257 + rng.integers(0, 200, photo.shape).astype(np.uint16)
+    path.write_bytes(cv2.imencode(path.suffix, np.minimum(deep, 65535))[1].tobytes())
+    return path
+
+
+FORMATS: dict[str, Callable[[np.ndarray, Path], Path]] = {
+    "jpeg": lambda a, d: _save(a, d / "a.jpg", quality=88),
+    "jpeg-progressive": lambda a, d: _save(a, d / "a.jpg", quality=88, progressive=True),
+    "jpeg-gray": lambda a, d: _save(a[..., 1], d / "a.jpg", quality=90),
+    "png": lambda a, d: _save(a, d / "a.png"),
+    "png-alpha": lambda a, d: _save(_rgba(a), d / "a.png"),
+    "png-16": lambda a, d: _deep(a, d / "a.png"),
+    "apng": lambda a, d: _animation(a, d / "a.png"),
+    "webp": lambda a, d: _save(a, d / "a.webp", quality=88),
+    "webp-lossless": lambda a, d: _save(_rgba(a), d / "a.webp", lossless=True),
+    "webp-animated": lambda a, d: _animation(a, d / "a.webp", quality=88),
+    "avif": lambda a, d: _save(a, d / "a.avif", quality=85),
+    "tiff": lambda a, d: _save(a, d / "a.tif", compression="tiff_lzw"),
+    "tiff-16": lambda a, d: _deep(a, d / "a.tiff"),
+    "bmp": lambda a, d: _save(a, d / "a.bmp"),
+    "gif": lambda a, d: _save(a, d / "a.gif"),
+    "gif-animated": lambda a, d: _animation(a, d / "a.gif"),
+    "heic": lambda a, d: _save_heic(a, d / "a.heic"),
+}
+
+
+def _save_heic(photo: np.ndarray, path: Path) -> Path:
+    pillow_heif = pytest.importorskip("pillow_heif")
+    pillow_heif.from_pillow(Image.fromarray(photo)).save(path, quality=90)
+    return path
+
+
+@pytest.mark.parametrize("name", FORMATS)
+def test_all_four_layers_are_written_and_found_again(
+    name: str, photo: np.ndarray, tmp_path: Path, home: Path
+) -> None:
+    source = FORMATS[name](photo, tmp_path)
+    before = source.read_bytes()
+    output = tmp_path / "out" / source.name
+    result = labeler.label_file(
+        source, output, producer="acme", profile="all", home=home, author="A. Author", generator="painter/2"
+    )
+    assert result.layers == tuple(Layer)
+    assert source.read_bytes() == before
+    report = labeler.verify_file(output, home=home, profile="all")
+    assert report.verdict is Verdict.AI_CONFIRMED, report
+    assert report.label == result.label
+    assert report.layers.watermark.payload == "14" + result.label.mark_id
+    assert report.layers.credentials.content == "intact"
+    assert [pair.result for pair in report.consistency] == ["agree"] * 3
+    assert report.compliance is not None and report.compliance.result == "pass", report.compliance
+    carrier = "embedded" if embeds(report.media_type) else "sidecar"
+    assert report.layers.credentials.carrier == carrier
+
+
+@pytest.mark.parametrize("name", FORMATS)
+def test_container_layers_leave_the_pixels_bit_identical(
+    name: str, photo: np.ndarray, tmp_path: Path, home: Path
+) -> None:
+    source = FORMATS[name](photo, tmp_path)
+    output = tmp_path / "out" / source.name
+    labeler.label_file(source, output, producer="acme", layers="metadata,credentials", home=home)
+    with Image.open(source) as one, Image.open(output) as other:
+        assert (one.mode, one.size, getattr(one, "n_frames", 1)) == (
+            other.mode,
+            other.size,
+            getattr(other, "n_frames", 1),
+        )
+        for frame in range(getattr(one, "n_frames", 1)):
+            one.seek(frame)
+            other.seek(frame)
+            assert one.tobytes() == other.tobytes()
+
+
+def test_the_private_key_reads_its_marks_and_others_do_not(
+    photo_png: Path, tmp_path: Path, home: Path
+) -> None:
+    output = tmp_path / "out.png"
+    labeler.label_file(photo_png, output, producer="acme", layers="watermark", key="private", home=home)
+    mine = labeler.verify_file(output, home=home, quick=True).layers.watermark
+    assert mine.state is State.PRESENT and mine.key_id.startswith("key-")
+    theirs = labeler.verify_file(output, home=tmp_path / "elsewhere", quick=True).layers.watermark
+    assert theirs.state is State.ABSENT
+
+
+def test_a_label_copied_from_another_file_is_a_conflict(
+    photo: np.ndarray, tmp_path: Path, home: Path
+) -> None:
+    from labeler.metadata import image as metadata
+    from labeler.types import Label, MediaInfo, Modality
+
+    source = _save(photo, tmp_path / "a.png")
+    output = tmp_path / "b.png"
+    labeler.label_file(source, output, producer="acme", layers="watermark", home=home)
+    copied = io.BytesIO()
+    info = MediaInfo(media_type="image/png", modality=Modality.IMAGE)
+    metadata.write(
+        io.BytesIO(output.read_bytes()), copied, info, Label(producer="acme", produce_id="another")
+    )
+    output.write_bytes(copied.getvalue())
+    report = labeler.verify_file(output, home=home, quick=True)
+    assert report.verdict is Verdict.CONFLICT
+
+
+def test_a_changed_pixel_after_signing_is_altered_but_still_labelled(
+    photo: np.ndarray, tmp_path: Path, home: Path
+) -> None:
+    source = _save(photo, tmp_path / "a.bmp")
+    output = tmp_path / "out" / "a.bmp"
+    labeler.label_file(source, output, producer="acme", home=home)
+    data = bytearray(output.read_bytes())
+    data[-1000] ^= 1
+    output.write_bytes(bytes(data))
+    report = labeler.verify_file(output, home=home, quick=True)
+    assert report.verdict is Verdict.AI_CONFIRMED
+    assert report.layers.credentials.content == "altered"
+
+
+def test_labelled_input_is_left_alone_and_relabelled_on_demand(
+    photo_png: Path, tmp_path: Path, home: Path
+) -> None:
+    first = labeler.label_file(photo_png, tmp_path / "b.png", producer="acme", home=home)
+    with pytest.raises(AlreadyLabelled):
+        labeler.label_file(tmp_path / "b.png", tmp_path / "c.png", producer="acme", home=home)
+    again = labeler.label_file(
+        tmp_path / "b.png", tmp_path / "c.png", producer="acme", home=home, relabel=True, author="N"
+    )
+    assert again.label is not None and first.label is not None
+    assert again.label.produce_id == first.label.produce_id
+    report = labeler.verify_file(tmp_path / "c.png", home=home, quick=True)
+    assert report.label is not None and report.label.author == "N"
+    assert len(report.layers.visible.evidence) == 1, "the mark is not drawn twice"
+
+
+def test_nobody_replaces_the_label_of_another_producer(photo_png: Path, tmp_path: Path, home: Path) -> None:
+    labeler.label_file(photo_png, tmp_path / "b.png", producer="acme", home=home, layers="metadata")
+    with pytest.raises(UsageError, match="another producer"):
+        labeler.label_file(tmp_path / "b.png", tmp_path / "c.png", producer="other", home=home, relabel=True)
+
+
+def test_an_existing_output_is_never_overwritten_silently(
+    photo_png: Path, tmp_path: Path, home: Path
+) -> None:
+    target = tmp_path / "b.png"
+    target.write_bytes(b"precious")
+    with pytest.raises(OutputExists):
+        labeler.label_file(photo_png, target, producer="acme", home=home, layers="metadata")
+    assert target.read_bytes() == b"precious"
+
+
+def test_without_an_identity_the_default_profile_goes_on_and_says_so(photo_png: Path, tmp_path: Path) -> None:
+    result = labeler.label_file(photo_png, tmp_path / "b.png", producer="acme", home=tmp_path / "empty")
+    assert Layer.CREDENTIALS not in result.layers
+    assert "credentials.impossible" in {note.id for note in result.notes}
+    with pytest.raises(DependencyMissing, match="keys init"):
+        labeler.label_file(
+            photo_png, tmp_path / "c.png", producer="acme", home=tmp_path / "empty", profile="all"
+        )
+
+
+def test_a_label_needs_a_producer(photo_png: Path, tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="who labels"):
+        labeler.label_file(photo_png, tmp_path / "b.png")
+
+
+def test_a_layer_that_did_not_survive_publishes_nothing(
+    photo_png: Path, tmp_path: Path, home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A metadata writer that forgets the label: the way ffmpeg and careless encoders lose it."""
+    from labeler.metadata import image as metadata
+
+    monkeypatch.setattr(metadata, "write", lambda source, target, info, label: target.write(source.read()))
+    with pytest.raises(LabelLost):
+        labeler.label_file(photo_png, tmp_path / "b.png", producer="acme", home=home)
+    assert not (tmp_path / "b.png").exists()
+
+
+def test_a_picture_that_cannot_carry_a_watermark_is_labelled_without_it(tmp_path: Path, home: Path) -> None:
+    source = tmp_path / "flat.png"
+    Image.new("RGB", (400, 300), "white").save(source)
+    result = labeler.label_file(source, tmp_path / "b.png", producer="acme", home=home, layers=None)
+    assert result.reread is not None and result.reread.verdict is Verdict.AI_CONFIRMED
+    with pytest.raises(UsageError, match="watermark"):
+        Image.new("RGB", (90, 90), "gray").save(source)
+        labeler.label_file(source, tmp_path / "c.png", producer="acme", home=home, profile="all")
+
+
+def test_damaged_and_foreign_files_are_refused(photo: np.ndarray, tmp_path: Path, home: Path) -> None:
+    path = _save(photo, tmp_path / "a.jpg")
+    path.write_bytes(path.read_bytes()[:9000])
+    with pytest.raises(DamagedMedia):
+        labeler.label_file(path, tmp_path / "b.jpg", producer="acme", home=home)
+    assert labeler.verify_file(path).verdict is Verdict.CANNOT_TELL
+    (tmp_path / "c.jpg").write_bytes(b"%PDF-1.7 not a picture")
+    with pytest.raises(UnsupportedMedia, match="application/pdf"):
+        labeler.label_file(tmp_path / "c.jpg", tmp_path / "d.jpg", producer="acme", home=home)
+
+
+def test_the_true_type_decides_and_a_wrong_extension_is_reported(
+    photo: np.ndarray, tmp_path: Path, home: Path
+) -> None:
+    path = tmp_path / "a.jpg"
+    Image.fromarray(photo).save(path, "PNG")
+    result = labeler.label_file(path, tmp_path / "b.jpg", producer="acme", home=home)
+    assert "media.extension" in {note.id for note in result.notes}
+    report = labeler.verify_file(tmp_path / "b.jpg", quick=True)
+    assert report.media_type == "image/png" and report.verdict is Verdict.AI_CONFIRMED
+    assert [finding.id for finding in report.findings] == ["media.extension"]
+
+
+def test_an_incoming_manifest_is_kept_as_parent(photo_png: Path, tmp_path: Path, home: Path) -> None:
+    labeler.label_file(photo_png, tmp_path / "b.png", producer="acme", layers="credentials", home=home)
+    labeler.label_file(
+        tmp_path / "b.png", tmp_path / "c.png", producer="acme", layers="credentials", home=home, relabel=True
+    )
+    report = labeler.verify_file(tmp_path / "c.png", layers="credentials", home=home)
+    assert report.layers.credentials.chain == "intact"
+
+
+def test_bmp_is_labelled_by_files_beside_it(photo: np.ndarray, tmp_path: Path, home: Path) -> None:
+    source = _save(photo, tmp_path / "a.bmp")
+    labeler.label_file(source, tmp_path / "out" / "a.bmp", producer="acme", home=home)
+    names = sorted(path.name for path in (tmp_path / "out").iterdir())
+    assert names == ["a.bmp", "a.bmp.aigc.json", "a.bmp.c2pa"]
+    assert "acme" in json.loads((tmp_path / "out" / "a.bmp.aigc.json").read_text()).__str__()
+
+
+def test_label_image_keeps_shape_dtype_and_transparent_pixels(photo: np.ndarray) -> None:
+    rgba = _rgba(photo)
+    labelled = labeler.label_image(rgba, producer="acme", position="bottom-right")
+    assert labelled.shape == rgba.shape and labelled.dtype == rgba.dtype
+    assert np.array_equal(labelled[:100, :100], rgba[:100, :100])
+    assert labeler.verify_image(labelled, quick=True).verdict is Verdict.AI_CONFIRMED
+    with pytest.raises(UsageError, match="uint8 or uint16"):
+        labeler.label_image(photo / 255.0, producer="acme")
+
+
+def test_options_that_do_not_exist_are_named(photo: np.ndarray) -> None:
+    with pytest.raises(UsageError, match="colour"):
+        labeler.label_image(photo, producer="acme", colour="red")
+
+
+def test_nothing_is_written_twice_when_the_optional_watermark_is_lost(
+    photo_png: Path, tmp_path: Path, home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The manifest of a file whose watermark did not survive must not claim one."""
+    from labeler.pipeline import image
+    from labeler.types import WatermarkReport
+
+    found = image.detect_frame
+
+    def deaf(*args: Any, **kwargs: Any) -> Any:
+        return found(*args, **kwargs)[0], WatermarkReport(state=State.ABSENT)
+
+    monkeypatch.setattr(image, "detect_frame", deaf)
+    result = labeler.label_file(photo_png, tmp_path / "b.png", producer="acme", home=home)
+    assert Layer.WATERMARK not in result.layers
+    assert "watermark.lost" in {note.id for note in result.notes}
+    report = pipeline_label.verify_source(
+        pipeline_label.read_source(tmp_path / "b.png"), labeler.VerifyOptions(layers=(Layer.CREDENTIALS,))
+    )
+    assert report.layers.credentials.payload == ""
