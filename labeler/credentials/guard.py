@@ -13,6 +13,7 @@ containers that may compress or encode their parts (PDF, SVG, deflated ZIP, comp
 
 from __future__ import annotations
 
+import contextlib
 import mmap
 import re
 import struct
@@ -20,12 +21,13 @@ from collections.abc import Iterator
 from io import BytesIO
 from typing import BinaryIO, TypeAlias
 
-__all__ = ["refusal"]
+__all__ = ["has_traces", "refusal"]
 
 Bytes: TypeAlias = bytes | mmap.mmap
 
 _MARKER = re.compile(rb"\xff[^\x00\xff\xd0-\xd9]")
 _BOXES = (b"cbor", b"brob")
+_TRACE = b"jumdc2"  # a description box whose type is one of C2PA's (c2pa, c2ma, c2as, c2cl, c2cs)
 _GIF_BLOCK = b"C2PA_GIF"
 _MAX_ITEMS = 2_000_000
 
@@ -36,15 +38,24 @@ def refusal(source: BinaryIO) -> str:
     Args:
         source: media with or without a manifest, or the bytes of a ``.c2pa`` file; read from its start.
     """
+    with _opened(source) as data:
+        return next(filter(None, map(_check, _views(data))), "")
+
+
+def has_traces(source: BinaryIO) -> bool:
+    """Whether boxes of a C2PA manifest are there, even if c2pa does not find a manifest in them."""
+    with _opened(source) as data:
+        return any(part.find(_TRACE) >= 0 for part in _views(data))
+
+
+@contextlib.contextmanager
+def _opened(source: BinaryIO) -> Iterator[Bytes]:
     data = _whole(source)
     try:
-        for part in _views(data):
-            if reason := _check(part):
-                return reason
+        yield data
     finally:
         if isinstance(data, mmap.mmap):
             data.close()
-    return ""
 
 
 def _whole(source: BinaryIO) -> Bytes:

@@ -103,6 +103,8 @@ def _open(
         ) as reader:
             store = json.loads(reader.json())
     except c2pa.C2paError.ManifestNotFound:
+        if sidecar is None and guard.has_traces(source):
+            return {}, _cannot_tell("remains of a manifest are there, but no whole one.", carrier)
         return {}, CredentialsReport(state=State.ABSENT)
     except c2pa.C2paError.NotSupported as error:
         if sidecar is None:  # no manifest can stand in such a file

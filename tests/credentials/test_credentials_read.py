@@ -246,6 +246,15 @@ def test_truncated_files_are_never_absent(signed: Callable[..., Signed]) -> None
         assert report.content != "intact"
 
 
+@pytest.mark.parametrize("name", ["jpeg", "png", "apng", "webp", "avif", "tiff", "gif"])
+def test_remains_of_a_manifest_are_not_absence(name: str, signed: Callable[..., Signed]) -> None:
+    form, media_type, frames, options = FORMATS[name]
+    result = signed(picture(form, frames=frames, **options), media_type)
+    for old, new in ((b"c2pa\0\0\0", b"c3pa\0\0\0"), (b"jumdc2pa", b"jumdc2xa"), (b"caBX", b"caBY")):
+        data = result.data.replace(old, new, 1)
+        assert read.read(io.BytesIO(data), media(media_type)).state is not State.ABSENT, (name, old)
+
+
 CASES = {
     # file: (state, content, signer, chain, a code)
     "A.jpg": ("absent", "unknown", "unknown", "none", ""),

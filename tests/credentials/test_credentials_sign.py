@@ -57,6 +57,17 @@ def test_every_format_signs_reads_back_and_keeps_its_samples(
     assert (trusted.content, trusted.signer) == ("intact", "trusted")
 
 
+def test_heic(signed: Callable[..., Signed], label: Label) -> None:
+    heif = pytest.importorskip("pillow_heif")
+    frame = heif.from_pillow(Image.open(io.BytesIO(picture("PNG"))))
+    out = io.BytesIO()
+    frame.save(out)
+    result = signed(out.getvalue(), "image/heic", payload=PAYLOAD)
+    assert heif.read_heif(result.data).data == heif.read_heif(out.getvalue()).data
+    report = read.read(io.BytesIO(result.data), media("image/heic"))
+    assert (report.content, report.label, report.payload) == ("intact", label, PAYLOAD)
+
+
 def test_types_that_carry_no_manifest_get_a_sidecar(signer: SigningIdentity, label: Label) -> None:
     assert not sign.embeds("image/bmp")
     assert sign.embeds("image/jpg")
