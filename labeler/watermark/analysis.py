@@ -26,7 +26,16 @@ from labeler.watermark.layout import (
     Carrier,
 )
 
-__all__ = ["HostEnergy", "Spectrum", "high_pass", "host_energy", "line_transform", "spectrum", "whiten"]
+__all__ = [
+    "HostEnergy",
+    "Spectrum",
+    "chroma_energy",
+    "high_pass",
+    "host_energy",
+    "line_transform",
+    "spectrum",
+    "whiten",
+]
 
 Floats: TypeAlias = npt.NDArray[np.float32]
 Complexes: TypeAlias = npt.NDArray[np.complex64]
@@ -35,7 +44,9 @@ _SIGMA_HIGH_PASS = 3.0  # working px
 _SIGMA_ENERGY = 5.0
 _CLIP = 3.0
 _FLOOR = 0.02
-_BLOCK = 4
+BLOCK = 4
+_SIGMA_GUIDE = 1.5  # blocks
+_RIDGE = 0.5
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,14 +74,45 @@ def high_pass(plane: Floats, tile: int = TILE) -> Floats:
 def host_energy(plane: Floats, tile: int = TILE) -> HostEnergy:
     """High-pass plane and block energies of a plane whose tile is ``tile`` px."""
     high = high_pass(plane, tile)
-    size = (max(plane.shape[1] // _BLOCK, 1), max(plane.shape[0] // _BLOCK, 1))
+    size = (max(plane.shape[1] // BLOCK, 1), max(plane.shape[0] // BLOCK, 1))
     energy = cv2.resize(cv2.multiply(high, high), size, interpolation=cv2.INTER_AREA)
     return HostEnergy(high=high, energy=np.asarray(energy, np.float32))
 
 
+def chroma_energy(luma: Floats, blue: Floats, red: Floats) -> HostEnergy:
+    """High-pass chroma, less what luma and red difference foretell of it, and its block energies.
+
+    In a photograph the details of Cb follow those of Y and Cr. Their local regression (the guided filter of He,
+    Sun and Tang 2013 with two guides) takes away much of the host and little of the mark, which is in Cb alone.
+
+    Args:
+        luma: (h, w) float32.
+        blue: (h/2, w/2) float32, Cb.
+        red: (h/2, w/2) float32, Cr.
+    """
+    size = (blue.shape[1], blue.shape[0])
+    guide = high_pass(np.asarray(cv2.resize(luma, size, interpolation=cv2.INTER_AREA), np.float32), TILE // 2)
+    other = high_pass(red, TILE // 2)
+    high = high_pass(blue, TILE // 2)
+    small = (max(size[0] // BLOCK, 1), max(size[1] // BLOCK, 1))
+
+    def mean(one: Floats, two: Floats) -> Floats:
+        product = cv2.resize(cv2.multiply(one, two), small, interpolation=cv2.INTER_AREA)
+        return np.asarray(cv2.GaussianBlur(product, (0, 0), _SIGMA_GUIDE), np.float32)
+
+    gg, oo, go = mean(guide, guide) + _RIDGE, mean(other, other) + _RIDGE, mean(guide, other)
+    hg, ho = mean(high, guide), mean(high, other)
+    determinant = gg * oo - go * go
+    first = cv2.resize((hg * oo - ho * go) / determinant, size, interpolation=cv2.INTER_LINEAR)
+    second = cv2.resize((ho * gg - hg * go) / determinant, size, interpolation=cv2.INTER_LINEAR)
+    rest = high - first * guide - second * other
+    energy = cv2.resize(rest * rest, small, interpolation=cv2.INTER_AREA)
+    return HostEnergy(high=np.asarray(rest, np.float32), energy=np.asarray(energy, np.float32))
+
+
 def local_variance(energy: Floats, tile: int = TILE) -> Floats:
     """Variance map for whitening: energies smoothed by a Gaussian of 5 working px, with a relative floor."""
-    smooth = cv2.GaussianBlur(energy, (0, 0), _SIGMA_ENERGY * tile / TILE / _BLOCK)
+    smooth = cv2.GaussianBlur(energy, (0, 0), _SIGMA_ENERGY * tile / TILE / BLOCK)
     return np.asarray(smooth + np.float32(_FLOOR * float(smooth.mean()) + _FLOOR), np.float32)
 
 

@@ -11,8 +11,8 @@ import numpy as np
 import numpy.typing as npt
 
 from labeler.watermark import hypotheses
-from labeler.watermark.decoding import Decoded, cell_scores, decode_payload, observe
-from labeler.watermark.layout import CELL_CLASSES, CELL_PERIOD, Layout
+from labeler.watermark.decoding import Decoded, decode_cells, sync_z
+from labeler.watermark.layout import CELL_CLASSES, Layout
 from labeler.watermark.reading import Reading
 from labeler.watermark.registration import Placement, place, register, unwarp
 from labeler.watermark.search import Candidate, Field, refine, search
@@ -24,8 +24,9 @@ Pixels: TypeAlias = npt.NDArray[Any]
 
 _READINGS_MAX = 24
 """Upper bound on the geometries in which one search tries to decode; enters log10 p."""
-_CELLS_TRIED = 3
-_PROFILES = 3
+_DECODE_Z = 4.6
+"""Smallest sync statistic, after registration, of a geometry that is decoded."""
+_PROFILES = 5
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,11 +70,11 @@ class _Stage:
 
 
 _STAGES = (
-    _Stage(name="scale", matrices=lambda h, w: hypotheses.scales(), keep=0.5, gate=5.5),
-    _Stage(name="aspect", matrices=lambda h, w: hypotheses.aspects(), keep=0.5, gate=5.5),
-    _Stage(name="rotation", matrices=hypotheses.rotations, keep=0.35, gate=5.9),
-    _Stage(name="turn and crop", matrices=lambda h, w: hypotheses.small_turns(), keep=0.35, gate=5.9),
-    _Stage(name="wide", matrices=lambda h, w: hypotheses.wide(), keep=0.02, gate=6.2),
+    _Stage(name="scale", matrices=lambda h, w: hypotheses.scales(), keep=0.5, gate=5.6),
+    _Stage(name="aspect", matrices=lambda h, w: hypotheses.aspects(), keep=0.5, gate=5.6),
+    _Stage(name="rotation", matrices=hypotheses.rotations, keep=0.35, gate=6.1),
+    _Stage(name="turn and crop", matrices=lambda h, w: hypotheses.small_turns(), keep=0.35, gate=6.1),
+    _Stage(name="wide", matrices=lambda h, w: hypotheses.wide(), keep=0.02, gate=6.5),
 )
 
 
@@ -129,16 +130,15 @@ def _attempt(
     frame = (field.height, field.width)
     placement, _ = register(reading, placement, layout, reach=12, step=0.35, spread=0.8)
     upright = unwarp(pixels, frame, placement)
-    scores = cell_scores(upright.evidence, layout)
-    for cell in np.argsort(-scores)[:_CELLS_TRIED]:
-        row, column = divmod(int(cell), CELL_PERIOD)
-        decoded = decode_payload(observe(upright.evidence, layout, row=row, column=column), layout)
-        if decoded is None:
-            continue
-        log10_p = accept_log10(decoded.rho, _READINGS_MAX * CELL_CLASSES * _PROFILES)
-        if log10_p < ACCEPT_LOG10:
-            return Found(decoded=decoded, placement=placement, stage=stage, log10_p=log10_p)
-    return None
+    if sync_z(upright.evidence, layout) < _DECODE_Z:
+        return None
+    decoded = decode_cells(upright.evidence, layout)
+    if decoded is None:
+        return None
+    log10_p = accept_log10(decoded.rho, _READINGS_MAX * CELL_CLASSES * _PROFILES)
+    if log10_p > ACCEPT_LOG10:
+        return None
+    return Found(decoded=decoded, placement=placement, stage=stage, log10_p=log10_p)
 
 
 def scale_and_rotation(placement: Placement) -> tuple[float, float, bool]:

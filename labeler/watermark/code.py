@@ -27,7 +27,8 @@ MESSAGE_BITS = 96
 RATE = len(GENERATORS)
 CODE_BITS = MESSAGE_BITS * RATE
 _HALF = 1 << (MEMORY - 1)
-_LEAD = 72  # steps before the kept turn
+_TURN = 6  # steps after which positions and states coincide again
+_LEAD = 60  # steps before the kept turn, a multiple of 6
 _TAIL = 60  # steps after it, about five times the memory
 
 
@@ -78,6 +79,11 @@ def encode(message: Bits) -> Bits:
 def decode(soft: Floats) -> Bits:
     """Maximum-likelihood (circular) decoding of a batch.
 
+    The path metrics stay in place: at step t the state is the position rotated left by ``t mod 6`` bits, so
+    the oldest message bit, which the newest replaces, is a bit of the position whose neighbours are at least
+    64 apart, and every operation runs over contiguous memory. After six steps a transposition of 64 x 64 brings
+    positions and states together again.
+
     Args:
         soft: soft decisions, shape (B, 384); positive means code bit 0, the scale is free.
 
@@ -85,31 +91,70 @@ def decode(soft: Floats) -> Bits:
         Message bits, shape (B, 96), uint8.
     """
     batch = soft.shape[0]
-    steps = np.ascontiguousarray(soft, np.float32).reshape(batch * MESSAGE_BITS, RATE)
-    branch = (steps @ _branch_signs()).reshape(batch, MESSAGE_BITS, _HALF).transpose(1, 0, 2)
-    branch = np.ascontiguousarray(branch)
+    steps = np.ascontiguousarray(soft, np.float32).reshape(batch, MESSAGE_BITS // _TURN, _TURN, RATE)
+    tables = _phase_signs()
+    branches = [np.ascontiguousarray((steps[:, :, p] @ tables[p]).transpose(1, 0, 2)) for p in range(_TURN)]
     total = _LEAD + MESSAGE_BITS + _TAIL
-    survivors = np.empty((total, batch, _HALF, 2), np.bool_)
-    metric = np.zeros((batch, _HALF, 2), np.float32)
+    survivors = np.empty((total, batch, 2 * _HALF), np.bool_)
+    metric, spare = np.zeros((2, batch, 2 * _HALF), np.float32)
+    work = np.empty((2, batch, _HALF), np.float32)
     for step in range(total):
-        # Old state: (oldest bit, i); new state: 2 i + newest bit.
-        old = metric.reshape(batch, 2, _HALF)
-        gain = branch[(step - _LEAD) % MESSAGE_BITS]
-        low, high = old[:, 0], old[:, 1]
-        plus_low, minus_low = low + gain, low - gain
-        plus_high, minus_high = high + gain, high - gain
-        survivor = survivors[step]
-        np.greater(minus_high, plus_low, out=survivor[:, :, 0])
-        np.greater(plus_high, minus_low, out=survivor[:, :, 1])
-        metric = np.empty((batch, _HALF, 2), np.float32)
-        np.maximum(plus_low, minus_high, out=metric[:, :, 0])
-        np.maximum(minus_low, plus_high, out=metric[:, :, 1])
-    state = metric.reshape(batch, 2 * _HALF).argmax(axis=1)
-    flat = survivors.reshape(total, batch, 2 * _HALF)
+        phase = step % _TURN
+        if phase == 0 and step:
+            square = metric.reshape(batch, 64, 64).transpose(0, 2, 1)
+            spare.reshape(batch, 64, 64)[...] = square
+            metric, spare = spare, metric
+        bit = MEMORY - 1 - phase
+        shape = (batch, 1 << phase, 2, 1 << bit)
+        old, new, chosen = metric.reshape(shape), spare.reshape(shape), survivors[step].reshape(shape)
+        half = (batch, 1 << phase, 1 << bit)
+        one, two = work[0].reshape(half), work[1].reshape(half)
+        gain = branches[phase][(step - _LEAD) % MESSAGE_BITS // _TURN].reshape(half)
+        low, high = old[:, :, 0], old[:, :, 1]
+        np.add(low, gain, out=one)
+        np.subtract(high, gain, out=two)
+        np.greater(two, one, out=chosen[:, :, 0])
+        np.maximum(one, two, out=new[:, :, 0])
+        np.subtract(low, gain, out=one)
+        np.add(high, gain, out=two)
+        np.greater(two, one, out=chosen[:, :, 1])
+        np.maximum(one, two, out=new[:, :, 1])
+        metric, spare = spare, metric
+    return _trace(survivors, metric.argmax(axis=1))
+
+
+def _trace(survivors: npt.NDArray[np.bool_], place: npt.NDArray[np.int64]) -> Bits:
+    """Follow the survivors back from the best end positions (B,) and read the middle turn."""
+    total, batch = survivors.shape[:2]
     rows = np.arange(batch)
     message = np.empty((batch, MESSAGE_BITS), np.uint8)
     for step in range(total - 1, _LEAD - 1, -1):
+        phase = step % _TURN
+        bit = MEMORY - 1 - phase
         if step < _LEAD + MESSAGE_BITS:
-            message[:, step - _LEAD] = state & 1
-        state = (state >> 1) + _HALF * flat[step, rows, state]
+            message[:, step - _LEAD] = place >> bit & 1
+        oldest = survivors[step, rows, place].astype(np.int64)
+        place = place & ~(1 << bit) | oldest << bit
+        if phase == 0:
+            place = _rotate(place, _TURN)
     return message
+
+
+def _rotate(place: npt.NDArray[np.int64], count: int) -> npt.NDArray[np.int64]:
+    """Rotate 12-bit numbers left."""
+    mask = (1 << MEMORY) - 1
+    rotated: npt.NDArray[np.int64] = (place << count | place >> (MEMORY - count)) & mask
+    return rotated
+
+
+@lru_cache(maxsize=1)
+def _phase_signs() -> list[Floats]:
+    """:func:`_branch_signs` in the order of positions, for each of the six phases."""
+    tables = []
+    for phase in range(_TURN):
+        bit = MEMORY - 1 - phase
+        place = np.arange(2 * _HALF, dtype=np.int64)
+        place = place[place >> bit & 1 == 0]
+        state = _rotate(place, phase) & (_HALF - 1)
+        tables.append(np.ascontiguousarray(_branch_signs()[:, state]))
+    return tables

@@ -17,13 +17,13 @@ import numpy as np
 import numpy.typing as npt
 
 from labeler.watermark.analysis import Spectrum
-from labeler.watermark.code import decode, encode
+from labeler.watermark.code import Bits, decode, encode
 from labeler.watermark.embedding import as_dims
-from labeler.watermark.layout import CELL_PERIOD, Carrier, Layout
+from labeler.watermark.layout import CELL_CLASSES, CELL_PERIOD, Carrier, Layout
 from labeler.watermark.message import open_message
 from labeler.watermark.statistics import correlation, sync_score
 
-__all__ = ["Decoded", "Evidence", "Observed", "cell_scores", "decode_payload", "observe", "sync_z"]
+__all__ = ["Decoded", "Evidence", "Observed", "decode_cells", "decode_payload", "observe", "sync_z"]
 
 Floats: TypeAlias = npt.NDArray[np.float32]
 
@@ -58,7 +58,7 @@ class Observed:
     luma_dims: int
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True)
 class Decoded:
     """A decoded payload whose tag fits."""
 
@@ -145,12 +145,20 @@ def _dims(spectrum: Spectrum, carrier: Carrier, row: int, column: int) -> Floats
 
 
 def _profiles(tables: _Tables, luma_dims: int) -> Floats:
-    """Fixed weight profiles (3, D): everything, low frequencies, luma alone."""
+    """Fixed weight profiles (2 or 5, D); see ``PROFILES``."""
     luma = np.arange(len(tables.bit)) < luma_dims
+    fall = np.exp(-((tables.radius / 20) ** 4))
     low = np.exp(-((tables.radius / 13) ** 2))
-    profiles = [tables.amplitude, tables.amplitude * low]
-    if luma_dims < len(tables.bit):
-        profiles.append(tables.amplitude * luma)
+    lowest = np.exp(-((tables.radius / 7) ** 2))
+    if luma_dims == len(tables.bit):
+        return np.asarray([np.ones(luma_dims), low], np.float32)
+    profiles = [
+        np.where(luma, 0.6, fall),  # light compression
+        np.where(luma, low, low),  # small or blurred
+        np.where(luma, 1, 0),  # grey
+        np.where(luma, 0.25, fall),  # crops of busy pictures: chroma before all
+        np.where(luma, low, lowest),  # small and compressed
+    ]
     return np.asarray(profiles, np.float32)
 
 
@@ -191,42 +199,63 @@ def decode_payload(observed: Observed, layout: Layout) -> Decoded | None:
     """
     tables = _tables(layout.key, observed.luma_dims < observed.values.shape[-1])
     fixed = _profiles(tables, observed.luma_dims)
-    weights = _refine(observed.values, fixed, tables)
-    soft = _gather(observed.values * weights, tables)
-    messages = decode(soft)
-    for message in messages:
-        payload = open_message(message, layout.key)
-        if payload is not None:
-            signs = 1 - 2 * encode(message).astype(np.float32)
-            best = 0.0
-            for profile in fixed:
-                top, energy = correlation(observed.values, profile, signs[tables.bit])
-                best = max(best, top / max(energy, 1e-12) ** 0.5)
-            return Decoded(payload=payload, rho=best)
+    soft = _gather(observed.values * _refine(observed.values, fixed, tables), tables)
+    order = np.argsort(-clustering(soft))
+    for batch in (order[:1], order[1:]):
+        for message in decode(soft[batch]):
+            payload = open_message(message, layout.key)
+            if payload is not None:
+                return Decoded(payload, _rho(observed.values, message, fixed, tables))
     return None
 
 
-def cell_scores(evidence: Evidence, layout: Layout) -> Floats:
-    """How much each of the 16 cell assignments looks like a codeword, (16,) float32.
+def decode_cells(evidence: Evidence, layout: Layout) -> Decoded | None:
+    """Decode all 16 assignments of cells; None if no tag fits.
 
-    Under the right one the code bits are two clusters at +-m; the score is the log likelihood ratio of that
-    against one Gaussian, with m and the spread fitted.
+    Args:
+        evidence: spectra of one geometry, aligned with the lattice.
+        layout: the key's layout.
     """
     chroma = evidence.chroma is not None
     tables = _tables(layout.key, chroma)
-    observed = [observe(evidence, layout, row=o // 4, column=o % 4) for o in range(16)]
-    best = np.full(16, -np.inf, np.float32)
-    for profile in _profiles(tables, observed[0].luma_dims):
-        soft = _gather(np.stack([o.values for o in observed]) * profile, tables)
-        soft /= np.sqrt((soft**2).mean(axis=1, keepdims=True)) + 1e-12
-        mean = np.abs(soft).mean(axis=1, keepdims=True) * 0.9
-        for _ in range(6):
-            spread = np.maximum(1 - mean**2, 0.02)
-            mean = (soft * np.tanh(soft * mean / spread)).mean(axis=1, keepdims=True)
+    seen = [
+        observe(evidence, layout, row=o // CELL_PERIOD, column=o % CELL_PERIOD) for o in range(CELL_CLASSES)
+    ]
+    fixed = _profiles(tables, seen[0].luma_dims)
+    values = np.stack([observed.values for observed in seen])
+    start = np.broadcast_to(fixed[:2].mean(axis=0), values.shape)
+    soft = _gather(values * _refine(values, start, tables), tables)
+    for cell, message in enumerate(decode(soft)):
+        payload = open_message(message, layout.key)
+        if payload is not None:
+            return Decoded(payload, _rho(values[cell], message, fixed, tables))
+    return None
+
+
+def _rho(values: Floats, message: Bits, fixed: Floats, tables: _Tables) -> float:
+    """Correlation with the decoded codeword, under the fixed profile that shows it best."""
+    signs = 1 - 2 * encode(message).astype(np.float32)
+    best = 0.0
+    for profile in fixed:
+        top, energy = correlation(values, profile, signs[tables.bit])
+        best = max(best, top / math.sqrt(max(energy, 1e-12)))
+    return best
+
+
+def clustering(soft: Floats) -> Floats:
+    """How clearly code bits (b, 384) form two clusters at +-m rather than one Gaussian, (b,).
+
+    The log likelihood ratio of a symmetric mixture of two Gaussians, fitted by expectation maximisation,
+    against one Gaussian of the same power.
+    """
+    soft = soft / (np.sqrt((soft**2).mean(axis=1, keepdims=True)) + 1e-12)
+    mean = np.abs(soft).mean(axis=1, keepdims=True) * 0.9
+    for _ in range(6):
         spread = np.maximum(1 - mean**2, 0.02)
-        angle = np.abs(soft * mean / spread)
-        logcosh = angle + np.log1p(np.exp(-2 * angle)) - np.log(2)
-        exponent = -0.5 * (soft**2 + mean**2) / spread + logcosh
-        ratio = (exponent - 0.5 * np.log(spread) + 0.5 * soft**2).sum(axis=1)
-        best = np.maximum(best, ratio)
-    return np.asarray(best, np.float32)
+        mean = (soft * np.tanh(soft * mean / spread)).mean(axis=1, keepdims=True)
+    spread = np.maximum(1 - mean**2, 0.02)
+    angle = np.abs(soft * mean / spread)
+    log_cosh = angle + np.log1p(np.exp(-2 * angle)) - np.log(2)
+    exponent = -0.5 * (soft**2 + mean**2) / spread + log_cosh
+    ratio = exponent - 0.5 * np.log(spread) + 0.5 * soft**2
+    return np.asarray(ratio.sum(axis=1), np.float32)

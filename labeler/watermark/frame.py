@@ -34,10 +34,12 @@ class Planes:
     Attributes:
         luma: (h, w) float32, BT.601 luma, 0..255.
         chroma: (h/2, w/2) float32, BT.601 Cb + 128, or None for a grey picture.
+        red: (h/2, w/2) float32, BT.601 Cr + 128, which carries no mark but tells about the host.
     """
 
     luma: Floats
     chroma: Floats | None
+    red: Floats | None
 
     @property
     def shape(self) -> tuple[int, int]:
@@ -72,17 +74,19 @@ def planes_of(frame: Pixels) -> Planes:
     if frame.dtype == np.uint16:
         scaled: Floats = frame.astype(np.float32) * np.float32(1 / 257)
         if scaled.ndim == 2:
-            return Planes(luma=scaled, chroma=None)
+            return Planes(luma=scaled, chroma=None, red=None)
         luma = cv2.transform(scaled, np.array([[0.299, 0.587, 0.114]], np.float32))
         blue = cv2.transform(scaled, np.array([[-0.168736, -0.331264, 0.5]], np.float32)) + 128
-        return Planes(luma=np.asarray(luma, np.float32), chroma=_half(np.asarray(blue, np.float32)))
+        red = cv2.transform(scaled, np.array([[0.5, -0.418688, -0.081312]], np.float32)) + 128
+        return Planes(luma=np.asarray(luma, np.float32), chroma=_half(blue), red=_half(red))
     if frame.ndim == 2:
-        return Planes(luma=frame.astype(np.float32), chroma=None)
+        return Planes(luma=frame.astype(np.float32), chroma=None, red=None)
     ycc = cv2.cvtColor(frame, cv2.COLOR_RGB2YCrCb)
     grey: Floats = np.asarray(cv2.extractChannel(ycc, 0), np.float32)
-    return Planes(luma=grey, chroma=_half(cv2.extractChannel(ycc, 2).astype(np.float32)))
+    return Planes(luma=grey, chroma=_half(cv2.extractChannel(ycc, 2)), red=_half(cv2.extractChannel(ycc, 1)))
 
 
-def _half(plane: Floats) -> Floats:
+def _half(channel: Any) -> Floats:
+    plane = np.asarray(channel, np.float32)
     size = (plane.shape[1] // 2, plane.shape[0] // 2)
     return np.asarray(cv2.resize(plane, size, interpolation=cv2.INTER_AREA), np.float32)

@@ -24,7 +24,7 @@ _MIRROR = np.diag([-1.0, 1.0])
 _QUARTER = np.array([[0.0, -1.0], [1.0, 0.0]])
 
 
-def _rotation(angle: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+def _rotation(angle: npt.NDArray[np.floating]) -> npt.NDArray[np.float64]:
     """Rotation matrices (n, 2, 2)."""
     cosine, sine = np.cos(angle), np.sin(angle)
     return np.stack([np.stack([cosine, -sine], -1), np.stack([sine, cosine], -1)], -2)

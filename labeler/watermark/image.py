@@ -17,7 +17,7 @@ import numpy.typing as npt
 from labeler.core.keys import WatermarkKey
 from labeler.errors import LabelerError
 from labeler.types import State, WatermarkReport
-from labeler.watermark.analysis import host_energy
+from labeler.watermark.analysis import chroma_energy, host_energy
 from labeler.watermark.apply import CHROMA_POWER, add_delta, delta_image, mean_square_error, resize_gain
 from labeler.watermark.blind import Found, full_search, scale_and_rotation
 from labeler.watermark.decoding import Decoded
@@ -130,9 +130,9 @@ def _delta(
     luma_scale = mask.scaled((1 - share) * error / resize_gain(ratio, fine=True))
     plans = [plan_carrier(luma_host, luma_scale, layout.luma, layout)]
     scales = [luma_scale]
-    if chroma_plane is not None:
+    if chroma_plane is not None and planes.red is not None:
         chroma_scale = mask.scaled(share * error / CHROMA_POWER / resize_gain(ratio, fine=False))
-        host = host_energy(chroma_plane, TILE // 2)
+        host = chroma_energy(planes.luma, chroma_plane, planes.red)
         plans.append(plan_carrier(host, chroma_scale, layout.chroma, layout, tile=TILE // 2))
         scales.append(chroma_scale)
     word = choose(plans, candidates(payload, layout.key))

@@ -8,7 +8,7 @@ from typing import TypeAlias
 import numpy as np
 import numpy.typing as npt
 
-from labeler.watermark.analysis import host_energy, spectrum, whiten
+from labeler.watermark.analysis import chroma_energy, host_energy, spectrum, whiten
 from labeler.watermark.decoding import Decoded, Evidence, decode_payload, observe
 from labeler.watermark.frame import Planes
 from labeler.watermark.layout import TILE, Layout
@@ -41,8 +41,8 @@ def read(planes: Planes) -> Reading:
     """Whiten both planes, fold them and take their spectra."""
     luma = whiten(host_energy(planes.luma))
     chroma = None
-    if planes.chroma is not None:
-        chroma = whiten(host_energy(planes.chroma, TILE // 2), TILE // 2)
+    if planes.chroma is not None and planes.red is not None:
+        chroma = whiten(chroma_energy(planes.luma, planes.chroma, planes.red), TILE // 2)
     return of_whitened(luma, chroma)
 
 

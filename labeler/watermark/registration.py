@@ -16,7 +16,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from labeler.watermark.frame import planes_of, reduce_to
+from labeler.watermark.frame import FRAME, planes_of, reduce_to
 from labeler.watermark.layout import SYNC_MAX, TILE, Layout
 from labeler.watermark.reading import Reading, of_whitened, read
 from labeler.watermark.search import Candidate, Field
@@ -27,7 +27,7 @@ Floats: TypeAlias = npt.NDArray[np.float32]
 Matrix: TypeAlias = npt.NDArray[np.float64]
 
 _WINDOW_MAX = 1408  # px
-_ELITE, _SAMPLES = 48, 1024
+_ELITE, _SAMPLES, _ROUNDS = 40, 768, 8
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,7 +53,9 @@ def place(candidate: Candidate, field: Field) -> Placement:
     forward = candidate.matrix.T
     backward = np.linalg.inv(forward)
     centre = np.array(field.centre)
-    edge = np.array([[0, 0], [field.width - 1, 0], [0, field.height - 1], [field.width - 1, field.height - 1]])
+    edge = np.array(
+        [[0, 0], [field.width - 1, 0], [0, field.height - 1], [field.width - 1, field.height - 1]]
+    )
     marked = (edge - centre) @ forward.T - candidate.shift
     low = np.floor(marked.min(axis=0) / TILE) * TILE
     size = np.minimum(np.ceil(marked.max(axis=0) - low + 1), _WINDOW_MAX)
@@ -88,7 +90,9 @@ def _block_bases(tile: int) -> tuple[Floats, npt.NDArray[np.complex64]]:
     across = 2 * np.pi * np.outer(half, np.arange(SYNC_MAX + 1)) / tile
     rows = np.arange(-SYNC_MAX, SYNC_MAX + 1)
     down = np.exp(-2j * np.pi * np.outer(rows, half) / tile)
-    return np.concatenate([np.cos(across), -np.sin(across)], axis=1).astype(np.float32), down.astype(np.complex64)
+    return np.concatenate([np.cos(across), -np.sin(across)], axis=1).astype(np.float32), down.astype(
+        np.complex64
+    )
 
 
 def block_lines(plane: Floats, layout: Layout, tile: int) -> npt.NDArray[np.complex64]:
@@ -112,13 +116,16 @@ def block_lines(plane: Floats, layout: Layout, tile: int) -> npt.NDArray[np.comp
     return np.asarray((lines / power).transpose(1, 2, 0), np.complex64)
 
 
-def _tables(planes: tuple[Floats, Floats | None], layout: Layout, reach: int, step: float) -> tuple[Floats, Matrix]:
+def _tables(
+    planes: tuple[Floats, Floats | None], layout: Layout, reach: int, step: float
+) -> tuple[Floats, Matrix]:
     """Sync correlation of each block at each displacement: (blocks, n, n), and block centres (blocks, 2)."""
     offsets = np.arange(-reach, reach + 1) * step
     dy, dx = np.meshgrid(offsets, offsets, indexing="ij")
     angle = 2 * np.pi / TILE * (np.outer(layout.sync[:, 0], dx) + np.outer(layout.sync[:, 1], dy))
     shift = np.exp(1j * angle).astype(np.complex64)
-    sums, strengths = [], []
+    sums: list[Floats] = []
+    strengths: list[float] = []
     shape = (0, 0)
     for plane, carrier, tile in ((planes[0], layout.luma, TILE), (planes[1], layout.chroma, TILE // 2)):
         if plane is None:
@@ -130,15 +137,22 @@ def _tables(planes: tuple[Floats, Floats | None], layout: Layout, reach: int, st
         table = (lines.real @ shift.real - lines.imag @ shift.imag).astype(np.float32)
         strengths.append(max(float(table.sum(axis=0).max()), 1e-6))
         sums.append(table)
-    total = sum(table * np.float32(strength) for table, strength in zip(sums, strengths, strict=True))
-    total = np.asarray(total, np.float32) / np.float32(sum(strengths))
+    weights = [np.float32(strength / sum(strengths)) for strength in strengths]
+    total = np.asarray(sum(table * w for table, w in zip(sums, weights, strict=True)), np.float32)
     side = TILE // 2
-    centres = np.stack(np.meshgrid(np.arange(shape[1]), np.arange(shape[0])), axis=-1).reshape(-1, 2)
-    return total.reshape(-1, len(offsets), len(offsets)), (centres + 0.5) * side - 0.5
+    centres = np.stack(np.meshgrid(np.arange(shape[1]), np.arange(shape[0])), axis=-1)
+    middle: Matrix = (centres.reshape(-1, 2).astype(np.float64) + 0.5) * side - 0.5
+    return total.reshape(-1, len(offsets), len(offsets)), middle
 
 
 def register(
-    reading: Reading, placement: Placement, layout: Layout, *, reach: int = 16, step: float = 1.0, spread: float = 3.0
+    reading: Reading,
+    placement: Placement,
+    layout: Layout,
+    *,
+    reach: int = 16,
+    step: float = 1.0,
+    spread: float = 3.0,
 ) -> tuple[Placement, float]:
     """Improve a placement by displacements of its four corners.
 
@@ -162,17 +176,25 @@ def register(
     mean, deviation = np.zeros(8), np.full(8, spread)
     best, best_score = mean, -np.inf
     blocks = np.arange(len(tables))
+    # Log likelihood ratio of a displacement: twice the mean line amplitude times the correlation, less the
+    # prior on bending, which keeps a small crop from fitting noise.
+    prior = spread * min(float((last - first).max()) / FRAME, 1.0)
+    mean_line = max(float(tables.sum(axis=0).max()), 0.0) / (len(tables) * len(layout.sync))
+    level = 2 * max(mean_line, 0.02)
     width = 2 * reach + 1
     flat = tables.reshape(-1)
-    for _ in range(9):
+    for _ in range(_ROUNDS):
         samples = rng.normal(mean, deviation, (_SAMPLES, 8))
         # Half of the samples move all corners alike, so that a common shift is not hard to find.
         common = rng.normal(0, 1, (_SAMPLES // 2, 2)) * deviation.mean()
         samples[: _SAMPLES // 2] = mean + np.tile(common, 4) + (samples[: _SAMPLES // 2] - mean) * 0.5
         samples[0] = best
         moved = weights @ samples.reshape(_SAMPLES, 4, 2).transpose(1, 0, 2).reshape(4, -1)
-        index = np.clip(np.rint(moved / step).astype(np.int64) + reach, 0, width - 1).reshape(len(blocks), _SAMPLES, 2)
+        index = np.clip(np.rint(moved / step).astype(np.int64) + reach, 0, width - 1).reshape(
+            len(blocks), _SAMPLES, 2
+        )
         scores = flat[(blocks * width * width)[:, None] + index[:, :, 1] * width + index[:, :, 0]].sum(axis=0)
+        scores = scores * level - _bending(samples, prior)
         elite = np.argpartition(-scores, _ELITE)[:_ELITE]
         top = int(scores.argmax())
         if scores[top] > best_score:
@@ -191,6 +213,14 @@ def register(
     return better, best_score
 
 
+def _bending(samples: Matrix, prior: float) -> Matrix:
+    """Penalty (n,) for corner displacements (n, 8) that differ from their mean."""
+    corners = samples.reshape(len(samples), 4, 2)
+    apart = corners - corners.mean(axis=1, keepdims=True)
+    penalty: Matrix = (apart**2).sum(axis=(1, 2)) / (2 * prior**2)
+    return penalty
+
+
 def unwarp(pixels: npt.NDArray[Any], frame: tuple[int, int], placement: Placement) -> Reading:
     """Read the picture itself on a placement.
 
@@ -201,7 +231,7 @@ def unwarp(pixels: npt.NDArray[Any], frame: tuple[int, int], placement: Placemen
     """
     scale = 1 / np.sqrt(abs(np.linalg.det(placement.matrix[:2, :2])))
     wanted = np.array(frame) * min(1.4 * scale, pixels.shape[0] / frame[0])
-    base = reduce_to(pixels, int(round(wanted[0])), int(round(wanted[1])))
+    base = reduce_to(pixels, round(float(wanted[0])), round(float(wanted[1])))
     fx, fy = base.shape[1] / frame[1], base.shape[0] / frame[0]
     to_base = np.array([[fx, 0, (fx - 1) / 2], [0, fy, (fy - 1) / 2], [0, 0, 1]])
     matrix = to_base @ placement.matrix

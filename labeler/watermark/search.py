@@ -47,7 +47,7 @@ class Field:
 
     @property
     def centre(self) -> tuple[float, float]:
-        """x and y of the phase origin in frame px (pixel centres at whole numbers)."""
+        """The x and y of the phase origin in frame px (pixel centres at whole numbers)."""
         return 2 * (self.width // 4) + 0.5, 2 * (self.height // 4) + 0.5
 
 
@@ -100,13 +100,13 @@ def _transform(half: Floats) -> tuple[Floats, Floats]:
     local = cv2.blur(small, (7, 7), borderType=cv2.BORDER_REFLECT_101) + 1e-9
     inverse = cv2.resize(1 / np.sqrt(local), (_SIDE // 2 + 1, _SIDE), interpolation=cv2.INTER_LINEAR)
     normal = np.ascontiguousarray(parts * inverse[:, :, None])
-    modulus = cv2.min(cv2.sqrt(power) * inverse, _POWER_MAX)
+    modulus = np.minimum(cv2.sqrt(power) * inverse, np.float32(_POWER_MAX))
     return np.asarray(normal, np.float32), np.asarray(modulus, np.float32)
 
 
 @lru_cache(maxsize=8)
 def _phases(key: bytes, chroma: bool) -> tuple[Floats, Floats]:
-    """cos and sin of (2 pi k.tau / 128 - phi_k): (64, 48 * 48) each, tau over the grid."""
+    """Cosine and sine of (2 pi k.tau / 128 - phi_k): (64, 48 * 48) each, tau over the grid."""
     layout = Layout.of(key)
     carrier = layout.chroma if chroma else layout.luma
     steps = np.arange(_GRID) * (TILE / _GRID)
