@@ -188,7 +188,7 @@ def _open(slots: Slots) -> _Contents:
 def _in_packet(packet: xmp.Packet, readonly: bool) -> tuple[list[_Found], list[Finding]]:
     labels: list[_Found] = []
     findings: list[Finding] = []
-    for item in packet.properties():
+    for item in packet.properties:
         if item.local != "AIGC":
             continue
         parsed = aigc.parse_label(item.text)

@@ -19,7 +19,8 @@ from xml.parsers import expat
 __all__ = ["Attribute", "Node", "XmlError", "escape", "escape_attribute", "parse"]
 
 MAX_BYTES = 16 << 20
-MAX_NODES = 300_000
+MAX_NODES = 150_000
+MAX_ATTRIBUTES = 2_000
 MAX_DEPTH = 256
 _ATTRIBUTE = re.compile(rb"""\s+([^\s=/>"']+)\s*=\s*("[^"]*"|'[^']*')""")
 _INVALID = re.compile("[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
@@ -113,7 +114,8 @@ class _Builder:
 
     def start(self, name: str, attributes: list[str]) -> None:
         self.count += 1 + len(attributes) // 2
-        if self.count > MAX_NODES or len(self.stack) >= MAX_DEPTH:
+        crowded = self.count > MAX_NODES or len(attributes) > 2 * MAX_ATTRIBUTES
+        if crowded or len(self.stack) >= MAX_DEPTH:
             raise XmlError("the packet has too many, or too deeply nested, elements and attributes")
         start = self.parser.CurrentByteIndex + self.offset
         parent = self.stack[-1] if self.stack else None

@@ -122,11 +122,19 @@ class Event:
 
 @dataclass(frozen=True, slots=True)
 class Packet:
-    """A parsed packet."""
+    """A parsed packet.
+
+    Attributes:
+        data: its bytes, as UTF-8.
+        rdf: the ``rdf:RDF`` element.
+        descriptions: the top-level ``rdf:Description`` elements.
+        properties: all properties of the top level, in document order.
+    """
 
     data: bytes
     rdf: Node
     descriptions: tuple[Node, ...]
+    properties: tuple[Property, ...]
 
     @classmethod
     def read(cls, data: bytes) -> Packet:
@@ -141,32 +149,11 @@ class Packet:
         if rdf is None:
             raise XmlError("the packet holds no rdf:RDF element")
         found = tuple(n for n in rdf.children if n.local == "Description" and n.namespace == RDF)
-        return cls(data, rdf, found)
-
-    def properties(self) -> Iterator[Property]:
-        """All properties of the top level, in document order."""
-        for description in self.descriptions:
-            for attribute in description.attributes:
-                if attribute.namespace == RDF or attribute.name.startswith(("xmlns", "xml:")):
-                    continue
-                if attribute.name in ("about", "ID"):
-                    continue
-                yield Property(
-                    attribute.namespace,
-                    attribute.local,
-                    (attribute.value,),
-                    False,
-                    False,
-                    {},
-                    description,
-                    attribute,
-                )
-            for node in description.children:
-                yield _property(node)
+        return cls(data, rdf, found, tuple(_properties(found)))
 
     def find(self, namespace: str, local: str) -> list[Property]:
         """Every occurrence of one property."""
-        return [p for p in self.properties() if p.local == local and p.namespace == namespace]
+        return [p for p in self.properties if p.local == local and p.namespace == namespace]
 
     def text(self, namespace: str, local: str) -> str:
         """The first value of a property, or ""."""
@@ -239,6 +226,27 @@ def merge(data: bytes, changes: Iterable[Change], *, event: Event | None = None)
 # ------------------------------------------------------------------------------------------ reading
 
 
+def _properties(descriptions: Iterable[Node]) -> Iterator[Property]:
+    for description in descriptions:
+        for attribute in description.attributes:
+            if attribute.namespace == RDF or attribute.name.startswith(("xmlns", "xml:")):
+                continue
+            if attribute.name in ("about", "ID"):
+                continue
+            yield Property(
+                attribute.namespace,
+                attribute.local,
+                (attribute.value,),
+                False,
+                False,
+                {},
+                description,
+                attribute,
+            )
+        for node in description.children:
+            yield _property(node)
+
+
 def _property(node: Node) -> Property:
     resource = node.attribute(RDF, "resource")
     array = next((n for n in node.children if n.namespace == RDF and n.local in ("Seq", "Bag", "Alt")), None)
@@ -307,7 +315,7 @@ def _odd(packet: Packet, change: Change) -> list[Property]:
     stem = stem.rpartition("/")[0] if stem[-1:].isdigit() else stem
     return [
         p
-        for p in packet.properties()
+        for p in packet.properties
         if p.local == change.local
         and p.namespace != change.namespace
         and (p.namespace == "" or stem in p.namespace.lower())

@@ -29,7 +29,8 @@ IMAGE, COMMENT, APPLICATION = 0x2C, 0xFE, 0xFF
 _EXTENSION, _TRAILER = 0x21, 0x3B
 XMP_ID = b"XMP DataXMP"
 _MAGIC = b"\x01" + bytes(range(255, -1, -1)) + b"\x00"
-_MAX_BLOCKS = 2_000_000
+_MAX_BLOCKS = 100_000
+_MAX_SUB_BLOCKS = 4_000_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +73,7 @@ def walk(data: bytes) -> Layout:
         raise DamagedMedia("not a GIF file: its header is missing.")
     position = first = 13 + _table(data[10])
     blocks: list[Block] = []
+    total = 0
     while position < len(data) and data[position] != _TRAILER:
         start = position
         if data[start] == _EXTENSION and start + 2 <= len(data):
@@ -86,11 +88,14 @@ def walk(data: bytes) -> Layout:
                 raise DamagedMedia(f"the GIF block at byte {start} is cut off.")
             size = data[position]
             position += 1 + size
+            total += 1
             if size == 0:
                 break
         blocks.append(Block(kind, start, body, position))
-        if len(blocks) > _MAX_BLOCKS:
-            raise DamagedMedia(f"the GIF file has more than {_MAX_BLOCKS} blocks.")
+        if len(blocks) > _MAX_BLOCKS or total > _MAX_SUB_BLOCKS:
+            raise DamagedMedia(
+                f"the GIF file has more than {_MAX_BLOCKS} blocks or {_MAX_SUB_BLOCKS} sub-blocks."
+            )
     if not any(block.kind == IMAGE for block in blocks):
         raise DamagedMedia("the GIF file holds no picture.")
     return Layout(tuple(blocks), first)

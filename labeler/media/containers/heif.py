@@ -338,7 +338,9 @@ def _relocate(data: bytes, meta: Meta, edits: list[Edit], number: int, payload: 
     at = total - (len(data) - end) - len(payload)
     moved[number] = Location(number, _IN_FILE, 0, 0, ((0, at, len(payload)),))
     table = _iloc(moved, widths, meta.version)
-    placed = [Edit(e.start, e.end, table) if e.start == places.start else e for e in placed]
+    placed = [
+        Edit(e.start, e.end, table) if (e.start, e.end) == (places.start, places.end) else e for e in placed
+    ]
     return splice(data, [*placed, *isobmff.chunk_offset_edits(data, meta.top, shift)])
 
 

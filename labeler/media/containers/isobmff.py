@@ -14,7 +14,7 @@ from labeler.media.containers.splice import Edit
 
 __all__ = ["Box", "box", "boxes", "children", "chunk_offset_edits", "find", "full_box", "resize", "top_level"]
 
-_MAX_BOXES = 200_000
+_MAX_BOXES = 100_000
 _CONTAINERS = frozenset({b"moov", b"trak", b"mdia", b"minf", b"stbl", b"edts", b"udta", b"mvex"})
 
 

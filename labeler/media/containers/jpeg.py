@@ -6,6 +6,7 @@ section 1.1.3 (APP1 XMP and ExtendedXMP), CIPA DC-007-2009 (Multi-Picture Format
 
 from __future__ import annotations
 
+import re
 import struct
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -52,7 +53,8 @@ MAX_PAYLOAD = 65533
 MAX_XMP = 65502
 """Bytes of one XMP packet in one APP1 segment (XMP part 3, table 6)."""
 
-_MAX_SEGMENTS = 100_000
+_MAX_SEGMENTS = 50_000
+_MARKER = re.compile(rb"\xff[^\x00\xff]")
 _STANDALONE = frozenset({0x01, *range(0xD0, 0xD8)})
 
 
@@ -116,12 +118,10 @@ def walk(data: bytes) -> Layout:
     position = 2
     while True:
         start = position
-        position = data.find(b"\xff", position)
-        while 0 <= position < len(data) - 1 and data[position + 1] in (0xFF, 0x00):
-            step = 1 if data[position + 1] == 0xFF else 2
-            position = data.find(b"\xff", position + step)
-        if position < 0 or position + 2 > len(data):
+        found = _MARKER.search(data, position)
+        if found is None:
             raise DamagedMedia("the JPEG file ends before its first scan.")
+        position = found.start()
         marker = data[position + 1]
         if marker == SOS:
             return Layout(tuple(segments), position)

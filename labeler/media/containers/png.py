@@ -25,7 +25,7 @@ __all__ = [
 
 SIGNATURE = b"\x89PNG\r\n\x1a\n"
 XMP_KEYWORD = b"XML:com.adobe.xmp"
-_MAX_CHUNKS = 2_000_000
+_MAX_CHUNKS = 500_000
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,7 +17,7 @@ __all__ = ["ALPHA", "ANIMATION", "EXIF", "ICC", "XMP", "Chunk", "Riff", "build",
 ANIMATION, XMP, EXIF, ALPHA, ICC = 0x02, 0x04, 0x08, 0x10, 0x20
 """Flags of the VP8X chunk (RFC 9649 2.7)."""
 
-_MAX_CHUNKS = 1_000_000
+_MAX_CHUNKS = 200_000
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,7 +13,8 @@ from labeler.metadata.carriers.base import MAX_PACKETS, Slots, Text, decode, is_
 __all__ = ["read", "write"]
 
 _MAX_XMP = 16 << 20
-_MAX_INFLATED = 64 << 20
+_MAX_TEXT = 1 << 18
+_MAX_INFLATED = 32 << 20
 _RAW_PROFILE = b"Raw profile type xmp"
 
 
@@ -102,8 +103,13 @@ def _text(data: bytes, chunk: png.Chunk, budget: list[int]) -> png.Text | None:
     """A text chunk; compressed ones are inflated within a budget for the whole file."""
     if chunk.kind not in (b"tEXt", b"zTXt", b"iTXt"):
         return None
-    text = png.read_text(data, chunk, limit=min(_MAX_XMP, max(budget[0], 0)))
-    if text is not None and text.compressed:
+    keyword = data[chunk.body : chunk.body + 80].partition(b"\0")[0]
+    limit = _MAX_XMP if keyword in (png.XMP_KEYWORD, _RAW_PROFILE) else _MAX_TEXT
+    limit = max(0, min(limit, budget[0]))
+    text = png.read_text(data, chunk, limit=limit)
+    if text is None:
+        budget[0] -= limit
+    elif text.compressed:
         budget[0] -= len(text.text)
     return text
 
