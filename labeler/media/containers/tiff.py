@@ -231,7 +231,8 @@ def set_value(data: bytes, tag: int, value: bytes, *, kind: int = _UNDEFINED) ->
 def _reuse(out: bytearray, head: Header, directory: Ifd, entry: Entry, value: bytes) -> int:
     """Put a value where its predecessor stood, or at the end; returns its offset."""
     start, end = entry.offset, entry.offset + entry.size
-    directory_end = directory.offset + 16 + len(directory.entries) * head.entry_size
+    fields = struct.calcsize(head.count_format) + struct.calcsize(head.offset_format)
+    directory_end = directory.offset + fields + len(directory.entries) * head.entry_size
     apart = start >= 16 and (end <= directory.offset or start >= directory_end)
     if not (
         entry.inside and entry.size > head.inline and apart and _is_text(out[start : min(end, start + 64)])
