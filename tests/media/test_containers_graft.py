@@ -10,7 +10,7 @@ import pytest
 from PIL import Image, ImageCms
 
 from labeler.errors import DamagedMedia
-from labeler.media.containers import graft, jpeg, png, riff
+from labeler.media.containers import gif, graft, heif, jpeg, png, riff, tiff
 from labeler.media.containers.splice import Edit, Shift, splice
 
 ICC = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
@@ -193,8 +193,41 @@ def test_webp_without_metadata_stays_simple() -> None:
     assert graft(encode(picture(seed=7), "WEBP"), encoded, "image/webp") == (encoded, ())
 
 
+def test_gif_extensions() -> None:
+    frames = [picture("L", seed=seed) for seed in (4, 5)]
+    encoded = encode(
+        frames[0], "GIF", save_all=True, append_images=frames[1:], duration=70, loop=0, comment=b"new"
+    )
+    source = encode(frames[0], "GIF", comment=b"old")
+    at = gif.walk(source).first
+    extra = gif.encode_xmp(b"<x/>") + b"\x21\xff\x0bICCRGBG1012\3abc\0" + b"\x21\xff\x0bC2PA_GIF\1\0\0\3abc\0"
+    source = splice(source, [Edit(at, at, extra)])
+    result, _ = graft(source, encoded, "image/gif")
+    assert pixels(result) == pixels(encoded)
+    packets = [gif.xmp_packet(result, block) for block in gif.walk(result).blocks]
+    assert packets.count(b"<x/>") == 1 and b"ICCRGBG1012" in result and b"C2PA" not in result
+    with Image.open(io.BytesIO(result)) as image:
+        assert image.info["loop"] == 0 and image.info["comment"] == b"old"
+
+
+@pytest.mark.parametrize("kind", ["TIFF", "AVIF"])
+def test_xmp_of_tiff_and_avif(kind: str) -> None:
+    media_type = f"image/{kind.lower()}"
+    packet = b"<x:xmpmeta xmlns:x='adobe:ns:meta/'/>"
+    source = encode(picture(), kind)
+    plain, encoded = source, encode(picture(seed=5), kind)
+    if kind == "TIFF":
+        source = tiff.set_value(source, 700, packet, kind=1)
+    else:
+        source = heif.add_item(source, heif.read(source), packet)
+    result, _ = graft(source, encoded, media_type)
+    assert pixels(result) == pixels(encoded) and packet in result
+    assert graft(plain, encoded, media_type) == (encoded, ())
+    assert graft(source, result, media_type) == (result, ())
+
+
 def test_other_types_are_returned_as_encoded() -> None:
-    assert graft(b"x", b"y", "image/tiff") == (b"y", ())
+    assert graft(b"x", b"y", "image/bmp") == (b"y", ())
 
 
 def test_splice_and_shift() -> None:

@@ -15,6 +15,7 @@ __all__ = [
     "APPLICATION",
     "COMMENT",
     "IMAGE",
+    "LOOPS",
     "XMP_ID",
     "Block",
     "Layout",
@@ -28,6 +29,8 @@ __all__ = [
 IMAGE, COMMENT, APPLICATION = 0x2C, 0xFE, 0xFF
 _EXTENSION, _TRAILER = 0x21, 0x3B
 XMP_ID = b"XMP DataXMP"
+LOOPS = (b"NETSCAPE2.0", b"ANIMEXTS1.0")
+"""Application extensions that hold the number of repetitions."""
 _MAGIC = b"\x01" + bytes(range(255, -1, -1)) + b"\x00"
 _MAX_BLOCKS = 100_000
 _MAX_SUB_BLOCKS = 4_000_000

@@ -10,7 +10,8 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from labeler.errors import DamagedMedia
-from labeler.media.containers import jpeg, png, riff, tiff
+from labeler.media.containers import gif, heif, jpeg, png, riff, tiff
+from labeler.media.containers.splice import Edit, splice
 
 __all__ = ["graft"]
 
@@ -32,11 +33,14 @@ def graft(
             the credentials layer's task to keep it as an ingredient.
 
     Returns:
-        The new file, and what could not be kept, one sentence each. For types other than JPEG, PNG
-        and WebP ``encoded`` is returned as it is.
+        The new file, and what could not be kept, one sentence each. JPEG, PNG and WebP carry over
+        everything; GIF comments and application extensions; TIFF, AVIF and HEIC the XMP packet if
+        ``encoded`` has none (their EXIF, ICC and other fields are the encoder's to hand on). For other
+        types ``encoded`` is returned as it is.
 
     Raises:
         DamagedMedia: if one of the two cannot be walked.
+        UnsupportedMedia: if the source is an image sequence without items (AVIF, HEIC).
     """
     notes: Notes = []
     grafter = _GRAFTERS.get(media_type)
@@ -238,8 +242,60 @@ def _graft_webp(source: bytes, encoded: bytes, drop_credentials: bool, notes: No
     return riff.build(b"WEBP", riff.vp8x([*head, *profile, *picture, *rest]))
 
 
+# ----------------------------------------------------------------------------- GIF, TIFF, AVIF, HEIC
+
+
+def _graft_gif(source: bytes, encoded: bytes, drop_credentials: bool, notes: Notes) -> bytes:
+    """Comments and application extensions of the source but for its loop count."""
+    old, new = gif.walk(source), gif.walk(encoded)
+    loops = [b for b in new.blocks if any(gif.is_application(encoded, b, name) for name in gif.LOOPS)]
+    edits = [Edit(b.start, b.end, b"") for b in new.blocks if _gif_kept(encoded, b, drop_credentials)]
+    kept = b"".join(source[b.start : b.end] for b in old.blocks if _gif_kept(source, b, drop_credentials))
+    at = loops[0].end if loops and loops[0].start == new.first else new.first
+    if kept:
+        edits.append(Edit(at, at, kept))
+        if encoded[:6] != b"GIF89a":
+            edits.append(Edit(0, 6, b"GIF89a"))
+    return splice(encoded, edits)
+
+
+def _gif_kept(data: bytes, block: gif.Block, drop_credentials: bool) -> bool:
+    if drop_credentials and gif.is_application(data, block, b"C2PA_GIF\1\0\0"):
+        return False
+    if block.kind == gif.APPLICATION:
+        return not any(gif.is_application(data, block, name) for name in gif.LOOPS)
+    return block.kind == gif.COMMENT
+
+
+def _graft_tiff(source: bytes, encoded: bytes, drop_credentials: bool, notes: Notes) -> bytes:
+    """The XMP packet of IFD0; all other fields are the encoder's to hand on."""
+    old, new = (tiff.find(tiff.first(data), tiff.XMP_TAG) for data in (source, encoded))
+    if old is None or new is not None or not old.value(source):
+        return encoded
+    return tiff.set_value(
+        encoded, tiff.XMP_TAG, old.value(source), kind=old.kind if old.kind in (1, 7) else 7
+    )
+
+
+def _graft_heif(source: bytes, encoded: bytes, drop_credentials: bool, notes: Notes) -> bytes:
+    """The XMP item that describes the primary picture; EXIF and ICC are the encoder's to hand on."""
+    old, new = heif.read(source), heif.read(encoded)
+    if any(item.content_type == heif.XMP_TYPE for item in new.items.values()):
+        return encoded
+    for item in old.items.values():
+        if item.content_type == heif.XMP_TYPE and item.id in old.describes:
+            packet = b"".join(source[start:end] for start, end in heif.item_ranges(source, old, item.id))
+            return heif.add_item(encoded, new, packet) if packet else encoded
+    return encoded
+
+
 _GRAFTERS: dict[str, Callable[[bytes, bytes, bool, Notes], bytes]] = {
     "image/jpeg": _graft_jpeg,
     "image/png": _graft_png,
     "image/webp": _graft_webp,
+    "image/gif": _graft_gif,
+    "image/tiff": _graft_tiff,
+    "image/avif": _graft_heif,
+    "image/heic": _graft_heif,
+    "image/heif": _graft_heif,
 }

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 
 from labeler.errors import DamagedMedia, LimitExceeded
 
-__all__ = ["XMP_TAG", "Entry", "Header", "Ifd", "find", "header", "ifd", "ifds", "set_value"]
+__all__ = ["XMP_TAG", "Entry", "Header", "Ifd", "find", "first", "header", "ifd", "ifds", "set_value"]
 
 XMP_TAG = 700
 _SIZES = {
@@ -178,6 +178,16 @@ def ifds(data: bytes, head: Header) -> Iterator[Ifd]:
         directory = ifd(data, head, offset)
         yield directory
         offset = directory.next
+
+
+def first(data: bytes) -> Ifd:
+    """IFD0.
+
+    Raises:
+        DamagedMedia: if it cannot be read.
+    """
+    head = header(data)
+    return ifd(data, head, head.first)
 
 
 def find(directory: Ifd, tag: int) -> Entry | None:

@@ -11,8 +11,6 @@ from labeler.metadata.carriers.base import MAX_PACKETS, Slots, Text, decode, is_
 
 __all__ = ["read", "write"]
 
-_LEADING = (b"NETSCAPE2.0", b"ANIMEXTS1.0")
-
 
 def read(data: bytes) -> Slots:
     """The slots of a GIF file.
@@ -64,7 +62,7 @@ def write(data: bytes, packets: Sequence[bytes]) -> tuple[bytes, tuple[str, ...]
                 edits.append(Edit(block.start, block.end, b""))
             else:
                 left.append(text.place)
-        if block.start == slot and any(gif.is_application(data, block, name) for name in _LEADING):
+        if block.start == slot and any(gif.is_application(data, block, name) for name in gif.LOOPS):
             slot = block.end
     if not had_packet:
         edits.append(Edit(slot, slot, gif.encode_xmp(packets[0])))
