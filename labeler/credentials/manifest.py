@@ -20,6 +20,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from labeler._version import __version__
+from labeler.credentials.messages import is_time
 from labeler.errors import UsageError
 from labeler.types import IPTC_SOURCE_TYPE_URI, Label
 
@@ -117,7 +118,7 @@ def _actions(label: Label, *, has_parent: bool, visible_text: str, marked: bool)
     agent = {"name": "labeler", "version": __version__}
     source = {"digitalSourceType": IPTC_SOURCE_TYPE_URI + label.source_type}
     generator = {"softwareAgent": _agent(label.generator or label.producer)}
-    when = {"when": label.created} if label.created else {}
+    when = {"when": label.created} if is_time(label.created) else {}
     opened = {"action": "c2pa.opened", "parameters": {"ingredientIds": [PARENT]}}
     if not has_parent:
         actions = [{"action": "c2pa.created", **source, **generator, **when}]

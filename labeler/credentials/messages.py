@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-__all__ = ["clause", "plain"]
+import datetime as dt
+
+__all__ = ["clause", "is_time", "plain"]
 
 
 def plain(text: str, limit: int = 300) -> str:
@@ -18,3 +20,15 @@ def plain(text: str, limit: int = 300) -> str:
 def clause(text: str) -> str:
     """The same without a full stop, to be put into a sentence."""
     return plain(text).rstrip(".")
+
+
+def is_time(text: str) -> bool:
+    """Whether a text is a time with a zone (RFC 3339), as C2PA wants it in ``when``.
+
+    >>> is_time("2026-11-23T12:00:00Z"), is_time("yesterday"), is_time("2026-11-23")
+    (True, False, False)
+    """
+    try:
+        return dt.datetime.fromisoformat(text).tzinfo is not None
+    except ValueError:
+        return False

@@ -17,7 +17,7 @@ from typing import Any, BinaryIO
 from labeler.credentials import guard, manifest, trust
 from labeler.credentials.codes import Verdicts, judge
 from labeler.credentials.formats import c2pa_format
-from labeler.credentials.messages import clause, plain
+from labeler.credentials.messages import clause, is_time, plain
 from labeler.credentials.trust import Trust
 from labeler.types import CredentialsReport, MediaInfo, State
 
@@ -200,7 +200,8 @@ def _actions(active: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
 
 
 def _action_time(active: Mapping[str, Any]) -> str:
-    return next((when for action in _actions(active) if (when := _text(action.get("when"), 64))), "")
+    times = (_text(action.get("when"), 64) for action in _actions(active))
+    return next(filter(is_time, times), "")
 
 
 def _source_type(store: Mapping[str, Any], active: Mapping[str, Any]) -> str:

@@ -8,16 +8,21 @@ swallowed; a ``Builder`` signs once; type names such as ``image/jpg`` are refuse
 from __future__ import annotations
 
 import io
+from dataclasses import dataclass
 from typing import Any, BinaryIO, cast
 
-from labeler.credentials import apng, guard, manifest, trust
+from labeler.credentials import apng, guard, manifest, read, trust
 from labeler.credentials.formats import c2pa_format, embeds
 from labeler.credentials.identity import NativeSigner, SigningIdentity
 from labeler.credentials.messages import clause
+from labeler.credentials.streams import Sink, Tap, empty, is_same_file
 from labeler.errors import DamagedMedia, InputError, LabelerError, OutputError, UnsupportedMedia, UsageError
-from labeler.types import Label, MediaInfo
+from labeler.types import Label, MediaInfo, Modality, State
 
 __all__ = ["embeds", "has_manifest", "sign"]
+
+_OPAQUE = "application/octet-stream"
+_SIDECAR = "parent.c2pa"
 
 
 def sign(
@@ -32,6 +37,7 @@ def sign(
     fingerprint: str = "",
     parent: BinaryIO | None = None,
     parent_type: str = "",
+    parent_sidecar: bytes | None = None,
     title: str = "",
     training: str = "",
     visible_text: str = "",
@@ -53,6 +59,7 @@ def sign(
         parent: the file as it came in. It is kept as ``parentOf`` ingredient if it carries a manifest,
             or if the label says that AI edited it. A manifest that ``source`` itself carries counts too.
         parent_type: MIME type of ``parent``; default that of ``info``.
+        parent_sidecar: the manifest of ``parent`` if it stood in a ``.c2pa`` file beside it.
         title: human-readable name of the file.
         training: ``allowed``, ``notAllowed`` or ``constrained``: preference on training and mining.
         visible_text: wording of a visible mark that was added.
@@ -67,7 +74,9 @@ def sign(
         InputError: the source cannot be read, or is not what ``info`` says.
         OutputError: the target cannot be written, or signing failed; the target is emptied.
     """
-    if target is source or (parent is not None and parent is target):
+    if target is not None and any(
+        is_same_file(each, target) for each in (source, parent) if each is not None
+    ):
         raise UsageError("source and target of a signature must be different streams.")
     if target is not None and not embeds(info.media_type, frames=info.frames):
         several = f" with {info.frames} frames" if info.frames > 1 else ""
@@ -78,13 +87,16 @@ def sign(
     identity.check_validity()
     if parent is None and target is not None and has_manifest(source, info.media_type):
         parent, parent_type = source, info.media_type
-    keep = parent is not None and (
-        label.edited or parent is source or has_manifest(parent, parent_type or info.media_type)
-    )
+    kept = None
+    if parent is not None:
+        form = c2pa_format(parent_type or info.media_type)
+        carries = parent is source or has_manifest(parent, form)
+        if carries or parent_sidecar or label.edited:
+            kept = _Parent(parent, form, None if carries else parent_sidecar)
     definition = manifest.definition(
         label,
         media_type=c2pa_format(info.media_type),
-        has_parent=keep,
+        has_parent=kept is not None,
         payload=payload,
         algorithm=algorithm,
         fingerprint=fingerprint,
@@ -94,11 +106,18 @@ def sign(
     )
     try:
         with NativeSigner(identity) as signer:
-            return _sign(definition, signer, source, target, info, parent if keep else None, parent_type)
+            return _sign(definition, signer, source, target, c2pa_format(info.media_type), kept)
     except BaseException:
         if target is not None:
-            _empty(target)
+            empty(target)
         raise
+
+
+@dataclass(frozen=True, slots=True)
+class _Parent:
+    stream: BinaryIO
+    form: str
+    sidecar: bytes | None
 
 
 def _sign(
@@ -106,22 +125,18 @@ def _sign(
     signer: NativeSigner,
     source: BinaryIO,
     target: BinaryIO | None,
-    info: MediaInfo,
-    parent: BinaryIO | None,
-    parent_type: str,
+    form: str,
+    parent: _Parent | None,
 ) -> bytes:
-    form = c2pa_format(info.media_type)
-    parent_form = c2pa_format(parent_type or info.media_type)
     if target is not None and form == "image/png" and apng.is_animated(source):
 
         def make(data_hash: dict[str, Any]) -> bytes:
             assertion = {"label": "c2pa.hash.data", "data": data_hash}
             bound = {**definition, "assertions": [*definition["assertions"], assertion]}
-            nothing = io.BytesIO()
-            return _build(bound, signer, nothing, None, "application/octet-stream", parent, parent_form)
+            return _build(bound, signer, io.BytesIO(), None, _OPAQUE, parent)
 
         return apng.sign(source, target, make)
-    return _build(definition, signer, source, target, form, parent, parent_form)
+    return _build(definition, signer, source, target, form, parent)
 
 
 def _build(
@@ -130,17 +145,16 @@ def _build(
     source: BinaryIO,
     target: BinaryIO | None,
     form: str,
-    parent: BinaryIO | None,
-    parent_form: str,
+    parent: _Parent | None,
 ) -> bytes:
     import c2pa
 
-    reader, writer = _Tap(source), _Tap(cast(BinaryIO, _Sink()) if target is None else target)
+    reader, writer = Tap(source), Tap(cast(BinaryIO, Sink()) if target is None else target)
 
     def attempt(damage: str) -> bytes:
         with c2pa.Builder(definition, trust.signing_context(manifest.CREATED_LABELS)) as builder:
             if parent is not None:
-                _add_parent(builder, parent, parent_form, damage)
+                _add_parent(builder, parent, damage)
             if target is None:
                 builder.set_no_embed()
             source.seek(0)
@@ -148,36 +162,46 @@ def _build(
 
     try:
         try:
-            return attempt(guard.refusal(parent) if parent is not None else "")
+            return attempt(_refusal(parent))
         except c2pa.C2paError as error:
             if parent is None or signer.failure or reader.failure or writer.failure:
                 raise
-            _empty(writer)
+            empty(writer)
             return attempt(clause(str(error)))
     except c2pa.C2paError as error:
         problem = _explain(error, signer, reader, writer)
         raise problem from problem.__cause__
 
 
-def _add_parent(builder: Any, parent: BinaryIO, form: str, damage: str) -> None:
+def _refusal(parent: _Parent | None) -> str:
+    if parent is None:
+        return ""
+    return guard.refusal(parent.stream if parent.sidecar is None else io.BytesIO(parent.sidecar))
+
+
+def _add_parent(builder: Any, parent: _Parent, damage: str) -> None:
     """Keep the incoming file as ingredient.
 
     Args:
         builder: a `c2pa.Builder`.
         parent: the incoming file.
-        form: its type.
         damage: if not empty, why its manifest cannot be kept: it was tried, and c2pa failed. The
             ingredient then says so instead of carrying it, and readers call the chain broken.
     """
-    ingredient: dict[str, Any] = {"relationship": "parentOf", "label": manifest.PARENT}
+    ingredient: dict[str, Any] = {"relationship": "parentOf", "label": manifest.PARENT, "format": parent.form}
+    form = parent.form
+    if not damage and parent.sidecar is not None:
+        extra, damage = _from_sidecar(builder, parent)
+        ingredient |= extra
+        form = _OPAQUE
     if damage:
         status = {"code": "claim.malformed", "url": "", "explanation": damage}
         results = {"activeManifest": {"success": [], "informational": [], "failure": [status]}}
         text = "its manifest is damaged and could not be kept"
-        ingredient |= {"format": form, "description": text, "validation_results": results}
-        form = "application/octet-stream"
-    parent.seek(0)
-    tap = _Tap(parent)
+        ingredient |= {"description": text, "validation_results": results}
+        form = _OPAQUE
+    parent.stream.seek(0)
+    tap = Tap(parent.stream)
     try:
         builder.add_ingredient(ingredient, form, tap)
     except Exception:
@@ -186,7 +210,23 @@ def _add_parent(builder: Any, parent: BinaryIO, form: str, damage: str) -> None:
         raise
 
 
-def _explain(error: Exception, signer: NativeSigner, reader: _Tap, writer: _Tap) -> BaseException:
+def _from_sidecar(builder: Any, parent: _Parent) -> tuple[dict[str, Any], str]:
+    """What an ingredient whose manifest stood beside it needs, or why it cannot be had."""
+    assert parent.sidecar is not None
+    info = MediaInfo(media_type=parent.form, modality=Modality.IMAGE)
+    found = read.raw(parent.stream, info, sidecar=parent.sidecar)
+    if found["state"] is not State.PRESENT:
+        return {}, str(found["reason"])
+    builder.add_resource(_SIDECAR, io.BytesIO(parent.sidecar))
+    store = found["store"]
+    return {
+        "active_manifest": store["active_manifest"],
+        "validation_results": store["validation_results"],
+        "manifest_data": {"format": "application/c2pa", "identifier": _SIDECAR},
+    }, ""
+
+
+def _explain(error: Exception, signer: NativeSigner, reader: Tap, writer: Tap) -> BaseException:
     """The exception behind what c2pa says: it swallows those of callbacks and streams."""
     text = clause(str(error))
     if signer.failure is not None:
@@ -219,7 +259,7 @@ def has_manifest(source: BinaryIO, media_type: str) -> bool:
     import c2pa
 
     source.seek(0)
-    tap = _Tap(source)
+    tap = Tap(source)
     try:
         reader = c2pa.Reader.try_create(c2pa_format(media_type), tap, context=trust.probing_context())
     except c2pa.C2paError as error:
@@ -230,84 +270,3 @@ def has_manifest(source: BinaryIO, media_type: str) -> bool:
         return False
     reader.close()
     return True
-
-
-def _empty(target: BinaryIO | _Tap) -> None:
-    try:
-        target.seek(0)
-        target.truncate(0)
-    except (OSError, ValueError):  # closed, or a broken disk: the caller discards it anyway
-        return
-
-
-class _Tap:
-    """A stream for c2pa that keeps the first exception, because c2pa drops it."""
-
-    def __init__(self, stream: BinaryIO) -> None:
-        self.failure: Exception | None = None
-        self._stream = stream
-
-    def readinto(self, buffer: Any) -> int:
-        try:
-            return int(self._stream.readinto(buffer))  # type: ignore[attr-defined]
-        except Exception as error:
-            self.failure = self.failure or error
-            raise
-
-    def read(self, size: int = -1) -> bytes:
-        return self._stream.read(size)
-
-    def write(self, data: bytes) -> int:
-        try:
-            return self._stream.write(data)
-        except Exception as error:
-            self.failure = self.failure or error
-            raise
-
-    def seek(self, offset: int, whence: int = 0) -> int:
-        return self._stream.seek(offset, whence)
-
-    def tell(self) -> int:
-        return self._stream.tell()
-
-    def truncate(self, size: int) -> int:
-        return self._stream.truncate(size)
-
-    def flush(self) -> None:
-        try:
-            self._stream.flush()
-        except Exception as error:
-            self.failure = self.failure or error
-            raise
-
-
-class _Sink:
-    """Where the copy of the media goes that c2pa writes even for a sidecar."""
-
-    def __init__(self) -> None:
-        self._position = self._size = 0
-
-    def readinto(self, buffer: Any) -> int:
-        return 0
-
-    def read(self, size: int = -1) -> bytes:
-        return b""
-
-    def write(self, data: bytes) -> int:
-        self._position += len(data)
-        self._size = max(self._size, self._position)
-        return len(data)
-
-    def seek(self, offset: int, whence: int = 0) -> int:
-        self._position = offset + (0, self._position, self._size)[whence]
-        return self._position
-
-    def tell(self) -> int:
-        return self._position
-
-    def truncate(self, size: int) -> int:
-        self._size = size
-        return size
-
-    def flush(self) -> None:
-        return None

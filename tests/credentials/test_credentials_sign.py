@@ -9,6 +9,7 @@ import random
 import subprocess
 import sys
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -233,6 +234,45 @@ def test_the_same_stream_twice_is_refused_before_anything_is_lost(
     assert stream.getvalue() == data
 
 
+def test_two_handles_on_one_file_are_refused(tmp_path: Path, signer: SigningIdentity, label: Label) -> None:
+    path = tmp_path / "x.jpg"
+    path.write_bytes(picture())
+    with (
+        path.open("rb") as source,
+        path.open("r+b") as target,
+        pytest.raises(UsageError, match="different streams"),
+    ):
+        sign.sign(source, target, media("image/jpeg"), label, signer)
+    assert path.read_bytes() == picture()
+
+
+@pytest.mark.parametrize("damaged", [False, True])
+def test_a_parent_whose_manifest_stood_beside_it(
+    damaged: bool, signer: SigningIdentity, label: Label
+) -> None:
+    parent, info = picture("BMP"), media("image/bmp")
+    beside = sign.sign(io.BytesIO(parent), None, info, label, signer)
+    second = dataclasses.replace(label, produce_id="second")
+    given = beside[:-100] if damaged else beside
+    options = {"parent": io.BytesIO(parent), "parent_type": "image/bmp", "parent_sidecar": given}
+    again = sign.sign(io.BytesIO(parent), None, info, second, signer, **options)
+    report = read.read(io.BytesIO(parent), info, sidecar=again)
+    assert (report.content, report.label) == ("intact", second)
+    assert report.chain == ("broken" if damaged else "intact")
+    store = read.raw(io.BytesIO(parent), info, sidecar=again)["store"]
+    assert len(store["manifests"]) == (1 if damaged else 2)
+
+
+def test_threads(signer: SigningIdentity, label: Label) -> None:
+    def once(seed: int) -> str:
+        out = io.BytesIO()
+        sign.sign(io.BytesIO(picture(seed=seed)), out, media("image/jpeg"), label, signer)
+        return read.read(out, media("image/jpeg")).content
+
+    with ThreadPoolExecutor(4) as pool:
+        assert set(pool.map(once, range(60))) == {"intact"}
+
+
 @pytest.mark.parametrize(
     ("option", "value"),
     [
@@ -329,7 +369,8 @@ def test_odd_label_texts_survive(signer: SigningIdentity) -> None:
     )
     out = io.BytesIO()
     sign.sign(io.BytesIO(picture()), out, media("image/jpeg"), odd, signer)
-    assert read.read(out, media("image/jpeg")).label == odd
+    report = read.read(out, media("image/jpeg"))
+    assert (report.label, report.signed_at, report.time) == (odd, "", "none")
 
 
 def test_files_on_disk_and_batches(tmp_path: Path, signer: SigningIdentity, label: Label) -> None:
