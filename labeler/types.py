@@ -402,7 +402,10 @@ class ErrorInfo:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Report:
-    """What verification found in one file; ``to_dict`` is the line of ``verify --json``."""
+    """What verification found in one file: the line of ``verify --json``.
+
+    ``size`` is width and height in px as stored, where there is such a thing.
+    """
 
     path: str
     verdict: Verdict
@@ -410,6 +413,7 @@ class Report:
     sha256: str = ""
     media_type: str = ""
     modality: str = ""
+    size: tuple[int, int] | None = None
     label: Label | None = None
     consistency: tuple[Consistency, ...] = ()
     compliance: Compliance | None = None

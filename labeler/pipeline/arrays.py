@@ -68,6 +68,7 @@ def verify_array(array: Array, options: VerifyOptions) -> Report:
     return Report(
         path="",
         modality=Modality.IMAGE,
+        size=frame.size,
         verdict=reconcile.verdict(layers, ()),
         layers=layers,
         compliance=checks.judge(layers, profiles.load(options.profile)) if options.profile else None,

@@ -78,6 +78,7 @@ def verify_source(
         sha256=source.sha256,
         media_type=info.media_type,
         modality=info.modality,
+        size=(info.width, info.height),
         verdict=reconcile.verdict(layers, pairs),
         label=reconcile.label_of(layers),
         layers=layers,

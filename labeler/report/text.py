@@ -62,7 +62,7 @@ def describe_report(report: Report, style: Style) -> Iterator[str]:
     yield f"{report.path}   {style(words, colour)}"
     layers = report.layers
     rows = {
-        Layer.VISIBLE: _visible(layers.visible, style),
+        Layer.VISIBLE: _visible(layers.visible, report.size, style),
         Layer.METADATA: _metadata(layers.metadata, style),
         Layer.WATERMARK: _watermark(layers.watermark, style),
         Layer.CREDENTIALS: _credentials(layers.credentials, style),
@@ -95,20 +95,29 @@ def _state(state: State, reason: str, style: Style) -> list[str]:
     return [style(words[state], "warn" if state is State.CANNOT_TELL else "dim")]
 
 
-def _visible(visible: VisibleReport, style: Style) -> list[str]:
+def _visible(visible: VisibleReport, size: tuple[int, int] | None, style: Style) -> list[str]:
     if visible.state is not State.PRESENT:
         return _state(visible.state, visible.reason, style)
-    return [_evidence(evidence) for evidence in visible.evidence]
+    return [_evidence(evidence, size) for evidence in visible.evidence]
 
 
-def _evidence(evidence: Evidence) -> str:
+def _evidence(evidence: Evidence, size: tuple[int, int] | None) -> str:
     parts = [f'"{evidence.text}"']
     if evidence.box is not None:
         x, y, width, height = evidence.box
-        parts.append(f"{width} x {height} px at {x}, {y}")
+        if size is not None:
+            parts.append(_place(x + width / 2, y + height / 2, size))
+        parts.append(f"{width} x {height} px")
     if evidence.height_ratio is not None:
         parts.append(f"glyphs {evidence.height_ratio:.1%} of the short side")
     return ", ".join(parts)
+
+
+def _place(x: float, y: float, size: tuple[int, int]) -> str:
+    """Which ninth of the picture a point lies in, in words."""
+    column = ("left", "", "right")[min(2, int(3 * x / size[0]))]
+    row = ("top", "", "bottom")[min(2, int(3 * y / size[1]))]
+    return f"{row} {column}".strip() or "in the middle"
 
 
 def _metadata(metadata: MetadataReport, style: Style) -> list[str]:
