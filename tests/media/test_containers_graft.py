@@ -195,9 +195,7 @@ def test_webp_without_metadata_stays_simple() -> None:
 
 def test_gif_extensions() -> None:
     frames = [picture("L", seed=seed) for seed in (4, 5)]
-    encoded = encode(
-        frames[0], "GIF", save_all=True, append_images=frames[1:], duration=70, loop=0, comment=b"new"
-    )
+    encoded = encode(frames[0], "GIF", save_all=True, append_images=frames[1:], duration=70, loop=0)
     source = encode(frames[0], "GIF", comment=b"old")
     at = gif.walk(source).first
     extra = gif.encode_xmp(b"<x/>") + b"\x21\xff\x0bICCRGBG1012\3abc\0" + b"\x21\xff\x0bC2PA_GIF\1\0\0\3abc\0"

@@ -246,17 +246,18 @@ def _graft_webp(source: bytes, encoded: bytes, drop_credentials: bool, notes: No
 
 
 def _graft_gif(source: bytes, encoded: bytes, drop_credentials: bool, notes: Notes) -> bytes:
-    """Comments and application extensions of the source but for its loop count."""
+    """Comments and application extensions that the encoder did not hand on, but for the loop count."""
     old, new = gif.walk(source), gif.walk(encoded)
-    loops = [b for b in new.blocks if any(gif.is_application(encoded, b, name) for name in gif.LOOPS)]
-    edits = [Edit(b.start, b.end, b"") for b in new.blocks if _gif_kept(encoded, b, drop_credentials)]
-    kept = b"".join(source[b.start : b.end] for b in old.blocks if _gif_kept(source, b, drop_credentials))
-    at = loops[0].end if loops and loops[0].start == new.first else new.first
-    if kept:
-        edits.append(Edit(at, at, kept))
-        if encoded[:6] != b"GIF89a":
-            edits.append(Edit(0, 6, b"GIF89a"))
-    return splice(encoded, edits)
+    there = {encoded[b.start : b.end] for b in new.blocks if b.kind != gif.IMAGE}
+    missing = [source[b.start : b.end] for b in old.blocks if _gif_kept(source, b, drop_credentials)]
+    missing = [block for block in missing if block not in there]
+    if not missing:
+        return encoded
+    at = new.first
+    for block in new.blocks:
+        if block.start == at and any(gif.is_application(encoded, block, name) for name in gif.LOOPS):
+            at = block.end
+    return splice(encoded, [Edit(0, 6, b"GIF89a"), Edit(at, at, b"".join(missing))])
 
 
 def _gif_kept(data: bytes, block: gif.Block, drop_credentials: bool) -> bool:
