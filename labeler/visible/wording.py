@@ -106,6 +106,8 @@ def forms(main: str, sub: str) -> Iterator[tuple[tuple[str, ...], str]]:
     yield (head, tail), ""
     if main == "AI生成":
         yield ("AI", "生", "成"), ""
+    elif main.endswith("生成"):
+        yield from forms("AI生成", "")
 
 
 def has_gb_elements(text: str) -> bool:
@@ -139,7 +141,8 @@ def clean_text(text: str) -> str:
 
     Raises:
         UsageError: empty, longer than `MAX_CHARS`, or with control, format (bidirectional), private,
-            unassigned or surrogate characters, which would hide or reorder what is shown.
+            unassigned or surrogate characters, which would hide or reorder what is shown; or in a script
+            that needs shaping.
     """
     text = unicodedata.normalize("NFC", text)
     kinds = {c: unicodedata.category(c) for c in text}
@@ -148,6 +151,11 @@ def clean_text(text: str) -> str:
         raise UsageError(
             f"the text of the visible mark holds control or invisible characters: {', '.join(bad)}.",
             remedy="Give one line of plain text.",
+        )
+    if any(unicodedata.bidirectional(c) in ("R", "AL") or kind[0] == "M" for c, kind in kinds.items()):
+        raise UsageError(
+            "the text of the visible mark needs shaping (right to left, or combining signs), which is not done.",
+            remedy="Use a script that is written from left to right in separate characters.",
         )
     text = " ".join(text.split())
     if not text:
