@@ -336,7 +336,8 @@ def _relocate(data: bytes, meta: Meta, edits: list[Edit], number: int, payload: 
     moved = {key: _moved(place, shift) for key, place in locations.items()}
     total = len(data) + sum(len(edit.new) - (edit.end - edit.start) for edit in placed)
     at = total - (len(data) - end) - len(payload)
-    moved[number] = Location(number, _IN_FILE, 0, 0, ((0, at, len(payload)),))
+    base, offset = (at, 0) if widths[2] else (0, at)
+    moved[number] = Location(number, _IN_FILE, 0, base, ((0, offset, len(payload)),))
     table = _iloc(moved, widths, meta.version)
     placed = [
         Edit(e.start, e.end, table) if (e.start, e.end) == (places.start, places.end) else e for e in placed
@@ -345,12 +346,22 @@ def _relocate(data: bytes, meta: Meta, edits: list[Edit], number: int, payload: 
 
 
 def _moved(place: Location, shift: Callable[[int], int]) -> Location:
+    """The location after the surgery, in the form that its writer chose.
+
+    Where a base offset is used it alone moves: libheif writes it so, and c2pa-rs, which moves items once
+    more when it puts its manifest in, expects either the base or the offsets to count, not both.
+    """
     if place.method != _IN_FILE or place.reference:
         return place
     if not any(offset or length or place.base for _, offset, length in place.extents):
         return place
+    starts = [place.base + offset for _, offset, _ in place.extents]
+    deltas = {shift(start) - start for start in starts}
+    if place.base and len(deltas) == 1 and place.base + min(deltas) >= 0:
+        return replace(place, base=place.base + deltas.pop())
     extents = tuple(
-        (index, shift(place.base + offset) - place.base, length) for index, offset, length in place.extents
+        (index, shift(start) - place.base, length)
+        for start, (index, _, length) in zip(starts, place.extents, strict=True)
     )
     if any(offset < 0 for _, offset, _ in extents):
         extents = tuple((index, offset + place.base, length) for index, offset, length in extents)
