@@ -30,6 +30,25 @@ outside its visible mark against the source (frame 1), so it counts the watermar
 """
 
 
+TAIL = """
+## Where the label goes
+
+| format | GB 45438 and IPTC metadata | C2PA manifest |
+|---|---|---|
+| JPEG | APP1 XMP, property `TC260:AIGC` | APP11 JUMBF |
+| PNG, APNG | iTXt `XML:com.adobe.xmp` | caBX |
+| WebP | `XMP ` chunk | `C2PA` chunk |
+| AVIF, HEIC | `mime` item, `application/rdf+xml` | `uuid` box |
+| TIFF | tag 700 of the first page | tag 52545 |
+| GIF | XMP application extension | application extension |
+| BMP | `NAME.bmp.aigc.json` beside the file | `NAME.bmp.c2pa` beside the file |
+
+Other properties of an existing XMP packet stay as they are. A file carries one AIGC label: relabelling replaces it, and only
+its own producer may. The reader also accepts labels where other producers put them (PNG text, EXIF, APP9, wrapped or glued
+JSON) and says what deviates from the standard.
+"""
+
+
 def animation(image: Image.Image, path: Path, **options: Any) -> None:
     """Four frames of a picture that moves."""
     frames = [Image.fromarray(np.roll(np.asarray(image), 24 * i, axis=1)) for i in range(4)]
@@ -141,7 +160,7 @@ def main() -> None:
             folder = Path(temporary) / str(number)
             folder.mkdir()
             out.write(row(name, folder, home))
-    out.write((ROOT / "docs" / "formats.tail.md").read_text(encoding="utf-8"))
+    out.write(TAIL)
     if len(sys.argv) > 1:
         Path(sys.argv[1]).write_text(out.getvalue(), encoding="utf-8")
     else:

@@ -24,7 +24,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as temporary:
         os.environ["LABELER_HOME"] = str(Path(temporary) / "home")
         run("keys", "init", "--producer", "demo-service")
-        os.symlink(ROOT / "samples" / "landscape.jpg", Path(temporary) / "landscape.jpg")
+        Path(temporary, "landscape.jpg").symlink_to(ROOT / "samples" / "landscape.jpg")
         os.chdir(temporary)
         screen = ["$ labeler label landscape.jpg -o out", *run("label", "landscape.jpg", "-o", "out")]
         screen += ["$ labeler verify out/landscape.jpg", *run("verify", "out/landscape.jpg")]
@@ -34,7 +34,7 @@ def main() -> None:
         screen += ["$ labeler verify out/screenshot.jpg    # half the size, JPEG 50, no metadata"]
         screen += run("verify", "out/screenshot.jpg")
         screen += ["$ labeler verify holiday.jpg"]
-        os.symlink("landscape.jpg", "holiday.jpg")
+        Path("holiday.jpg").symlink_to("landscape.jpg")
         screen += run("verify", "holiday.jpg")
     terminal(screen).save(ROOT / "docs" / "images" / "verify.png", optimize=True)
 

@@ -15,6 +15,7 @@ from labeler.pipeline.options import LabelOptions
 from labeler.profiles import Profile
 from labeler.types import Finding, Layer, MediaInfo, State, VisibleReport, WatermarkReport
 from labeler.visible import image as visible
+from labeler.visible.wording import wording
 from labeler.watermark import image as watermark
 
 __all__ = ["Marked", "apply", "detect", "detect_frame", "mark"]
@@ -27,6 +28,7 @@ class Marked:
     Attributes:
         data: the encoded file.
         written: layers that were written.
+        visible_text: wording of the visible mark, or "".
         algorithm: soft-binding name of the watermark, or "".
         fingerprint: of the marked picture, or "".
         notes: layers that could not be written and why; weak marks; what could not be kept.
@@ -34,6 +36,7 @@ class Marked:
 
     data: bytes
     written: tuple[Layer, ...]
+    visible_text: str = ""
     algorithm: str = ""
     fingerprint: str = ""
     notes: tuple[Finding, ...] = ()
@@ -59,6 +62,7 @@ def apply(
     return Marked(
         data=data,
         written=written,
+        visible_text=wording(_lang(profile, options)).text if Layer.VISIBLE in written else "",
         algorithm=watermark.ALGORITHM if marked else "",
         fingerprint="",  # follows with the watermark module
         notes=(*notes, *(Finding(id="media.not-kept", severity="warn", detail=detail) for detail in lost)),
@@ -111,7 +115,7 @@ def _draw(frames: Sequence[Frame], profile: Profile, options: LabelOptions) -> l
         if badge is None:
             badge = marks[frame.size] = visible.prepare(
                 *frame.size,
-                lang=options.lang or style.lang,
+                lang=_lang(profile, options),
                 position=options.position or style.position,
                 ratio=style.ratio,
                 font=options.font,
@@ -125,6 +129,10 @@ def _draw(frames: Sequence[Frame], profile: Profile, options: LabelOptions) -> l
             )
         )
     return drawn
+
+
+def _lang(profile: Profile, options: LabelOptions) -> str:
+    return options.lang or profile.visible.lang
 
 
 def _embed(

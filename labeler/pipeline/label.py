@@ -20,7 +20,7 @@ from labeler.core.atomic import publish, sweep_stale
 from labeler.core.keys import PUBLIC_KEY, KeyRing, WatermarkKey
 from labeler.core.payload import Payload
 from labeler.errors import AlreadyLabelled, DependencyMissing, LabelLost, OutputExists, UsageError
-from labeler.media.files import Source, read_source
+from labeler.media.files import Source, read_neighbour, read_source
 from labeler.media.image import probe
 from labeler.pipeline.options import LabelOptions, VerifyOptions
 from labeler.pipeline.verify import CREDENTIALS_SUFFIX, verify_source
@@ -155,7 +155,7 @@ def label_source(source: Source, options: LabelOptions) -> Labelled:
                 path=source.path,
             )
         signals = tuple(layer for layer in signals if layer not in lost)
-        binding = _Binding()
+        binding = _Binding(visible_text=binding.visible_text if Layer.VISIBLE in signals else "")
         notes += [
             Finding(id=f"{layer}.lost", severity="warn", detail=f"the {layer} did not survive the encoding")
             for layer in lost
@@ -164,8 +164,9 @@ def label_source(source: Source, options: LabelOptions) -> Labelled:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Binding:
-    """What the manifest says about the watermark: nothing if there is none."""
+    """What the manifest says about the signal layers: nothing of those that are not there."""
 
+    visible_text: str = ""
     payload: str = ""
     algorithm: str = ""
     fingerprint: str = ""
@@ -254,9 +255,12 @@ def _signals(
         profile=profiles.load(options.profile),
         options=options,
     )
-    binding = _Binding()
-    if Layer.WATERMARK in marked.written:
-        binding = _Binding(payload=payload.hex, algorithm=marked.algorithm, fingerprint=marked.fingerprint)
+    binding = _Binding(
+        visible_text=marked.visible_text,
+        payload=payload.hex if marked.algorithm else "",
+        algorithm=marked.algorithm,
+        fingerprint=marked.fingerprint,
+    )
     return marked.data, marked.written, binding, marked.notes
 
 
@@ -283,7 +287,7 @@ def _containers(
     if signer is not None:
         from labeler.credentials import sign
 
-        embedded = sign.embeds(info.media_type)
+        embedded = sign.embeds(info.media_type, frames=info.frames)
         target = io.BytesIO()
         manifest = sign.sign(
             io.BytesIO(data),
@@ -296,6 +300,8 @@ def _containers(
             fingerprint=binding.fingerprint,
             parent=io.BytesIO(source.data),
             parent_type=info.media_type,
+            parent_sidecar=read_neighbour(source.path, CREDENTIALS_SUFFIX),
+            visible_text=binding.visible_text,
             title=source.path.name,
         )
         if embedded:
