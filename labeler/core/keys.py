@@ -12,17 +12,19 @@ Layers never use a master secret: they derive a key per purpose, for example
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import hmac
 import os
 import secrets
+import shlex
 import stat
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from labeler.core.atomic import create_private
 from labeler.core.home import labeler_home
-from labeler.errors import DependencyMissing, InsecureKeyFile, OutputExists, UsageError
+from labeler.errors import DependencyMissing, InsecureKeyFile, OutputError, OutputExists, UsageError
 
 __all__ = ["PUBLIC_KEY", "KeyRing", "WatermarkKey", "hkdf_sha256", "read_private"]
 
@@ -76,22 +78,41 @@ PUBLIC_KEY = WatermarkKey("public-1", hashlib.sha256(b"labeler public watermark 
 """The published key that every installation knows."""
 
 
+_REMEDY = "Put the key file itself there, with mode 0600."
+_MAX_BYTES = 1 << 20
+
+
 def read_private(path: Path) -> bytes:
     """Read a secret file; refuse it if anybody but the owner may read it.
 
     Raises:
-        InsecureKeyFile: the file has group or other permission bits.
+        InsecureKeyFile: the file has group or other permission bits, or is no regular file.
+        OutputError: it cannot be opened.
+        FileNotFoundError: it is not there.
     """
-    descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
-    with os.fdopen(descriptor, "rb") as file:
-        mode = os.fstat(descriptor).st_mode
-        if mode & (stat.S_IRWXG | stat.S_IRWXO):
-            raise InsecureKeyFile(
-                f"the key file has mode {stat.S_IMODE(mode):04o}: others than its owner may use it.",
-                remedy=f"Run: chmod 600 {path}",
-                path=path,
-            )
-        return file.read()
+    try:
+        descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NOCTTY)
+        with os.fdopen(descriptor, "rb") as file:
+            mode = os.fstat(descriptor).st_mode
+            if not stat.S_ISREG(mode):
+                raise InsecureKeyFile("the key file is not a regular file.", remedy=_REMEDY, path=path)
+            if mode & (stat.S_IRWXG | stat.S_IRWXO):
+                raise InsecureKeyFile(
+                    f"the key file has mode {stat.S_IMODE(mode):04o}: others than its owner may use it.",
+                    remedy=f"Run: chmod 600 {shlex.quote(str(path))}",
+                    path=path,
+                )
+            return file.read(_MAX_BYTES)
+    except FileNotFoundError:
+        raise
+    except OSError as error:
+        if error.errno == errno.ELOOP:
+            raise InsecureKeyFile("the key file is a symbolic link.", remedy=_REMEDY, path=path) from error
+        if error.errno == errno.EISDIR:
+            raise InsecureKeyFile("the key file is not a regular file.", remedy=_REMEDY, path=path) from error
+        raise OutputError(
+            f"cannot read the key file: {error.strerror}.", remedy="Check its permissions.", path=path
+        ) from error
 
 
 class KeyRing:

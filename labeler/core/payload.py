@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 
 from labeler.types import Label
@@ -31,6 +32,12 @@ class Payload:
     kind: int
     mark_id: str
     version: int = _VERSION
+
+    def __post_init__(self) -> None:
+        if not (0 <= self.version < 16 and 0 <= self.value < 4 and 0 <= self.kind < 4):
+            raise ValueError("a payload holds a version below 16, and a value and a kind below 4")
+        if not re.fullmatch("[0-9a-f]{14}", self.mark_id):
+            raise ValueError(f"a mark_id has 14 lower-case hex digits, not {self.mark_id!r}")
 
     @classmethod
     def of(cls, label: Label) -> Payload:

@@ -8,6 +8,7 @@ with alpha beside them; palettes, bilevel, CMYK and 1-to-4-bit samples are mappe
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import io
 import warnings
 from collections.abc import Iterator
@@ -69,16 +70,16 @@ class Coding:
         mode: Pillow mode of the source's first frame.
         orientation: EXIF orientation 1..8 of the stored pixels.
         options: Pillow save options that keep the source's coding and colour.
-        page_options: the same for every page of a TIFF.
-        cmyk: the stored CMYK samples, H x W x 4, for CMYK sources.
+        compressions: Pillow's name of the compression of every page of a TIFF.
+        cmyk: for every frame the stored CMYK samples, H x W x 4, or None if it is not CMYK.
         notes: what of the source cannot be kept when pixels are written anew.
     """
 
     mode: str
     orientation: int = 1
     options: dict[str, Any] = field(default_factory=dict, repr=False)
-    page_options: tuple[dict[str, Any], ...] = field(default=(), repr=False)
-    cmyk: Array | None = field(default=None, repr=False)
+    compressions: tuple[str, ...] = ()
+    cmyk: tuple[Array | None, ...] = field(default=(), repr=False)
     notes: tuple[str, ...] = ()
 
 
@@ -205,50 +206,67 @@ def decode(data: bytes, info: MediaInfo, name: str, *, limits: Limits = DEFAULT_
         LimitExceeded: a frame is larger than the header said.
     """
     with _opened(data, info.media_type, name) as image:
-        orientation = _orientation(image, info)
-        coding = Coding(mode=image.mode, orientation=orientation, **_coding(image, data, info))
-        frames, pages = [], []
+        return _decode(image, data, info, name, limits)
+
+
+def _decode(image: Image.Image, data: bytes, info: MediaInfo, name: str, limits: Limits) -> Picture:
+    mode, options = image.mode, _options(image, data, info)
+    notes: dict[str, None] = {}
+    frames: list[Frame] = []
+    compressions: list[str] = []
+    cmyk: list[Array | None] = []
+    deep = _Deep(data, info, name)
+    orientation = 1
+    if info.frames > 1 and info.media_type == "image/tiff":  # every page's size before any page's pixels
         for index in range(info.frames):
-            if info.frames > 1:
-                image.seek(index)
+            image.seek(index)
             limits.check_frame(*image.size, path=name)
-            deep = _is_deep_rgb(image)
-            image.load()
-            if info.media_type == "image/tiff":
-                pages.append(_tiff_options(image))
-            if deep:
-                pixels, alpha = _deep_rgb(data, index, info, name)
-            else:
-                pixels, alpha = _arrays(image, name)
-            duration = float(image.info.get("duration", 0) or 0) if info.frames > 1 else 0.0
-            frames.append(Frame(pixels=pixels, alpha=alpha, duration=duration))
-        if image.mode == "CMYK":
-            coding = Coding(
-                mode="CMYK", orientation=orientation, options=coding.options, cmyk=np.asarray(image)
-            )
-    if pages:
-        coding = Coding(
-            mode=coding.mode,
-            options=coding.options,
-            page_options=tuple(pages),
-            cmyk=coding.cmyk,
-            notes=coding.notes,
-        )
+    for index in range(info.frames):
+        if info.frames > 1:
+            image.seek(index)
+        limits.check_frame(*image.size, path=name)
+        notes |= dict.fromkeys(_notes(image, data, info))
+        is_deep = _is_deep(image, info)
+        if index == 0:
+            orientation = _orientation(image, info)  # loads a PNG, whose EXIF may stand behind its pixels
+        turned = _orientation_tag(image) if info.media_type == "image/tiff" else 1  # load() applies it
+        image.load()
+        if is_deep:
+            frame = deep.frame(index, image, turned)
+        else:
+            pixels, alpha = _arrays(image, name)
+            if info.media_type == "image/gif" and alpha is not None and alpha.min() == 255:
+                alpha = None
+            frame = Frame(pixels=pixels, alpha=alpha)
+        duration = float(image.info.get("duration", 0) or 0) if info.frames > 1 else 0.0
+        frames.append(dataclasses.replace(frame, duration=duration))
+        compressions.append(str(image.info.get("compression", "raw")))
+        cmyk.append(np.asarray(image) if image.mode == "CMYK" else None)
     if orientation != 1:
-        frames = [
-            Frame(
-                pixels=orient(f.pixels, orientation),
-                alpha=None if f.alpha is None else orient(f.alpha, orientation),
-                duration=f.duration,
-            )
-            for f in frames
-        ]
+        frames = [_turned(frame, orientation) for frame in frames]
+    coding = Coding(
+        mode=mode,
+        orientation=orientation,
+        options=options,
+        compressions=tuple(compressions) if info.media_type == "image/tiff" else (),
+        cmyk=tuple(cmyk),
+        notes=tuple(notes),
+    )
     return Picture(info=info, frames=tuple(frames), coding=coding)
+
+
+def _turned(frame: Frame, orientation: int) -> Frame:
+    alpha = None if frame.alpha is None else orient(frame.alpha, orientation)
+    return dataclasses.replace(frame, pixels=orient(frame.pixels, orientation), alpha=alpha)
 
 
 def _orientation(image: Image.Image, info: MediaInfo) -> int:
     if info.media_type in ("image/tiff", "image/heic"):  # these decoders turn the pixels themselves
         return 1
+    return _orientation_tag(image)
+
+
+def _orientation_tag(image: Image.Image) -> int:
     value = image.getexif().get(_EXIF_ORIENTATION, 1)
     return value if isinstance(value, int) and 1 <= value <= 8 else 1
 
@@ -280,7 +298,11 @@ def _arrays(image: Image.Image, name: str) -> tuple[Array, Array | None]:
             raise _unmarkable("32-bit integer", name)
         return samples.astype(np.uint16), None
     if mode.startswith("I;16"):
-        return np.asarray(image).astype(np.uint16), None
+        samples = np.asarray(image).astype(np.uint16)
+        transparent = image.info.get("transparency")
+        if not isinstance(transparent, int):
+            return samples, None
+        return samples, np.where(samples == transparent, 0, 0xFFFF).astype(np.uint16)
     if mode in ("F", "LAB", "HSV"):
         raise _unmarkable({"F": "32-bit float"}.get(mode, mode), name)
     if image.has_transparency_data:
@@ -302,64 +324,163 @@ def _unmarkable(samples: str, name: str) -> UnsupportedMedia:
     )
 
 
-def _is_deep_rgb(image: Image.Image) -> bool:
-    """True for 16-bit colour, which Pillow would cut to 8 bits."""
-    return image.mode in ("RGB", "RGBA", "LA") and any(
-        ";16" in str(tile[3]) for tile in getattr(image, "tile", ())
-    )
+def _is_deep(image: Image.Image, info: MediaInfo) -> bool:
+    """True for 16-bit colour, which Pillow would cut to 8 bits; the frames of an animated PNG are cut."""
+    cut = info.media_type == "image/png" and info.frames > 1
+    return not cut and image.mode in ("RGB", "RGBA", "LA") and _has_16_bits(image)
 
 
-def _deep_rgb(data: bytes, index: int, info: MediaInfo, name: str) -> tuple[Array, Array | None]:
+def _has_16_bits(image: Image.Image) -> bool:
+    return any(";16" in str(tile[3]) for tile in getattr(image, "tile", ()))
+
+
+class _Deep:
     """16-bit colour through OpenCV, after Pillow has checked the header and the data."""
-    import cv2
 
-    encoded = np.frombuffer(data, np.uint8)
-    flags = cv2.IMREAD_UNCHANGED | cv2.IMREAD_IGNORE_ORIENTATION
-    if info.frames > 1:
-        ok, images = cv2.imdecodemulti(encoded, flags)
-        samples = images[index] if ok and index < len(images) else None
-    else:
-        samples = cv2.imdecode(encoded, flags)
-    if samples is None or samples.ndim != 3 or samples.dtype != np.uint16:
-        raise DamagedMedia("the 16-bit picture could not be decoded.", path=name)
-    pixels = np.ascontiguousarray(samples[..., 2::-1])
-    return pixels, np.ascontiguousarray(samples[..., 3]) if samples.shape[2] == 4 else None
+    def __init__(self, data: bytes, info: MediaInfo, name: str) -> None:
+        self._data, self._info, self._name = data, info, name
+        self._pages: tuple[Array, ...] | None = None
+
+    def frame(self, index: int, image: Image.Image, turned: int) -> Frame:
+        """One frame, compared with the upper 8 bits that Pillow has decoded.
+
+        Args:
+            index: of the frame.
+            image: the frame as Pillow loaded it.
+            turned: the TIFF orientation that Pillow has applied.
+        """
+        samples = self._samples(index)
+        if samples.ndim != 3 or samples.dtype != np.uint16 or samples.shape[2] not in (3, 4):
+            raise self._failed()
+        upper = np.asarray(image.convert("RGB"))
+        candidates = (samples, orient(samples, turned))  # whether OpenCV turns TIFF depends on its version
+        found = next((c for c in candidates if np.array_equal(c[..., 2::-1] >> 8, upper)), None)
+        if found is None:
+            raise self._failed()
+        pixels = np.ascontiguousarray(found[..., 2::-1])
+        transparent = image.info.get("transparency")
+        if found.shape[2] == 4:
+            alpha = np.ascontiguousarray(found[..., 3])
+        elif isinstance(transparent, tuple):
+            alpha = np.where((pixels == transparent).all(axis=2), 0, 0xFFFF).astype(np.uint16)
+        else:
+            alpha = None
+        return Frame(pixels=pixels, alpha=alpha)
+
+    def _samples(self, index: int) -> Array:
+        import cv2
+
+        encoded = np.frombuffer(self._data, np.uint8)
+        flags = cv2.IMREAD_UNCHANGED | cv2.IMREAD_IGNORE_ORIENTATION
+        try:
+            if self._info.frames == 1:
+                samples = cv2.imdecode(encoded, flags)
+            else:
+                if self._pages is None:
+                    ok, pages = cv2.imdecodemulti(encoded, flags)
+                    self._pages = tuple(pages) if ok else ()
+                samples = self._pages[index] if index < len(self._pages) else None
+        except cv2.error:
+            samples = None
+        if samples is None:
+            raise self._failed()
+        return samples
+
+    def _failed(self) -> UnsupportedMedia:
+        return UnsupportedMedia(
+            "this kind of 16-bit picture cannot be decoded.",
+            remedy="Use --layers metadata,credentials, or save the picture in a plainer form of TIFF or PNG.",
+            path=self._name,
+        )
 
 
-def _coding(image: Image.Image, data: bytes, info: MediaInfo) -> dict[str, Any]:
-    """Save options, and notes on what cannot be kept, for the source's format."""
+def _options(image: Image.Image, data: bytes, info: MediaInfo) -> dict[str, Any]:
+    """Save options that keep the coding of the source."""
     options: dict[str, Any] = {}
-    notes: list[str] = []
     if info.media_type == "image/jpeg":
         from PIL import JpegImagePlugin
 
         sampling = JpegImagePlugin.get_sampling(image)
         options = {
-            "qtables": image.quantization,  # type: ignore[attr-defined]
             "subsampling": sampling if sampling in _JPEG_SUBSAMPLINGS else 0,
             "progressive": bool(image.info.get("progressive")),
         }
+        if tables := _jpeg_tables(image):
+            options["qtables"] = tables
+        else:
+            options["quality"] = 90
     elif info.media_type in ("image/webp", "image/avif", "image/heic"):
         options = {
             key: image.info[key] for key in ("icc_profile", "exif", "xmp", "loop") if image.info.get(key)
         }
         if info.media_type == "image/webp":
-            options["lossless"] = _webp_is_lossless(data)
+            options["lossless"] = options["exact"] = _webp_is_lossless(data)
+        elif info.media_type == "image/avif":
+            options["subsampling"] = _av1_coding(data)[1]
         if "background" in image.info and info.frames > 1:
             options["background"] = image.info["background"]
-    elif info.media_type == "image/gif":
-        options = {key: image.info[key] for key in ("loop", "comment", "background") if key in image.info}
     elif info.media_type == "image/png":
         options = {key: image.info[key] for key in ("loop",) if key in image.info}
         if image.info.get("default_image"):
             options["default_image"] = True
     if image.info.get("dpi") and info.media_type in ("image/jpeg", "image/bmp"):
         options["dpi"] = image.info["dpi"]
+    return options
+
+
+def _jpeg_tables(image: Any) -> list[list[int]]:
+    """Quantisation tables in the order of the components, each once at the end; [] if one is missing."""
+    try:
+        tables = [list(image.quantization[layer[3]]) for layer in image.layer]
+    except (KeyError, IndexError):
+        return []
+    while len(tables) > 1 and tables[-1] == tables[-2]:
+        tables.pop()
+    return tables
+
+
+def _notes(image: Image.Image, data: bytes, info: MediaInfo) -> Iterator[str]:
+    """What of a frame cannot be kept when its pixels are written anew; called before it is loaded."""
     if image.mode == "1":
-        notes.append("a bilevel picture is written in grayscale, as a mark needs more than two levels")
+        yield "a bilevel picture is written in grayscale, as a mark needs more than two levels"
     elif image.mode in ("P", "PA") and info.media_type != "image/gif":
-        notes.append("a palette picture is written in full colour, as a mark needs more than its palette")
-    return {"options": options, "notes": tuple(notes)}
+        yield "a palette picture is written in full colour, as a mark needs more than its palette"
+    if info.media_type == "image/jpeg" and image.mode == "RGB" and not _keeps_sampling(image):
+        yield "the unusual chroma subsampling of the JPEG is replaced by none (4:4:4)"
+    deep_gray = image.mode.startswith("I") and "transparency" in image.info
+    if _has_16_bits(image) and (
+        image.mode == "CMYK" or (info.media_type == "image/png" and info.frames > 1 and image.mode[0] != "I")
+    ):
+        yield "16-bit samples are written with 8 bits"
+    elif deep_gray or any("LA;16" in str(tile[3]) for tile in getattr(image, "tile", ())):
+        yield "16-bit gray with transparency is written in 16-bit colour"
+    if info.media_type == "image/avif" and _av1_coding(data)[0] > 8:
+        yield f"{_av1_coding(data)[0]}-bit samples are written with 8 bits"
+    if info.media_type == "image/heic" and int(image.info.get("bit_depth", 8)) > 8:
+        yield f"{image.info['bit_depth']}-bit samples are written with 8 bits"
+    if info.media_type == "image/bmp" and _bmp_has_profile(data):
+        yield "the colour profile of the BMP file is not kept"
+
+
+def _keeps_sampling(image: Image.Image) -> bool:
+    from PIL import JpegImagePlugin
+
+    return JpegImagePlugin.get_sampling(image) in _JPEG_SUBSAMPLINGS
+
+
+def _av1_coding(data: bytes) -> tuple[int, str]:
+    """Bits and chroma subsampling from the AV1 configuration box (AV1-ISOBMFF 2.3.3)."""
+    at = data.find(b"av1C\x81")
+    flags = data[at + 6] if 0 <= at < len(data) - 6 else 0b1100
+    bits = (12 if flags & 0x20 else 10) if flags & 0x40 else 8
+    if flags & 0x10:
+        return bits, "4:0:0"
+    return bits, {0b1100: "4:2:0", 0b1000: "4:2:2"}.get(flags & 0b1100, "4:4:4")
+
+
+def _bmp_has_profile(data: bytes) -> bool:
+    """Whether a BITMAPV5HEADER says that a profile is embedded or linked."""
+    return int.from_bytes(data[14:18], "little") >= 124 and data[70:74] in (b"DEBM", b"KNIL")
 
 
 def _webp_is_lossless(data: bytes) -> bool:
@@ -372,45 +493,3 @@ def _webp_is_lossless(data: bytes) -> bool:
         size = int.from_bytes(data[position + 4 : position + 8], "little")
         position += 24 if kind == b"ANMF" else 8 + size + size % 2
     return False
-
-
-_TIFF_CODING_TAGS = frozenset(
-    {
-        254,
-        255,
-        256,
-        257,
-        258,
-        259,
-        262,
-        266,
-        269,
-        273,
-        274,
-        277,
-        278,
-        279,
-        280,
-        281,
-        284,
-        317,
-        320,
-        322,
-        323,
-        324,
-        325,
-    }
-    | {330, 332, 334, 338, 339, 347, 512, 513, 514, 529, 530, 531, 532}
-)
-"""TIFF 6.0 tags that describe how the pixels are stored; the encoder sets them anew."""
-
-
-def _tiff_options(image: Any) -> dict[str, Any]:
-    """Compression and every descriptive tag of one TIFF page."""
-    compression = image.info.get("compression", "raw")
-    tags = type(image.tag_v2)()
-    for tag, value in image.tag_v2.items():
-        if tag not in _TIFF_CODING_TAGS:
-            tags[tag] = value
-            tags.tagtype[tag] = image.tag_v2.tagtype[tag]
-    return {"compression": compression, "tiffinfo": tags, "big_tiff": getattr(image, "_bigtiff", False)}
