@@ -43,9 +43,9 @@ TAIL = """
 | GIF | XMP application extension | application extension |
 | BMP | `NAME.bmp.aigc.json` beside the file | `NAME.bmp.c2pa` beside the file |
 
-Other properties of an existing XMP packet stay as they are. A file carries one AIGC label: relabelling replaces it, and only
-its own producer may. The reader also accepts labels where other producers put them (PNG text, EXIF, APP9, wrapped or glued
-JSON) and says what deviates from the standard.
+Other properties of an existing XMP packet stay as they are. A file carries one AIGC label: relabelling replaces it, and
+only its own producer may. The reader also accepts labels where other producers put them (PNG text, EXIF, APP9, wrapped
+or glued JSON) and says what deviates from the standard.
 """
 
 
