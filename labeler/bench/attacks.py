@@ -183,7 +183,7 @@ def rotate(pixels: Pixels, rng: np.random.Generator, *, degrees: float, canvas: 
     turned = cv2.warpAffine(pixels, matrix, size, flags=cv2.INTER_CUBIC)
     if canvas == "inside":
         scale = 1 / max(cosine + sine * height / width, cosine + sine * width / height)
-        inner = (round(height * scale), round(width * scale))
+        inner = (int(height * scale) - 2, int(width * scale) - 2)
         top, left = (height - inner[0]) // 2, (width - inner[1]) // 2
         turned = turned[top : top + inner[0], left : left + inner[1]]
     return np.asarray(turned, np.uint8)

@@ -16,9 +16,9 @@ from labeler.watermark.layout import CELL_CLASSES, Layout
 from labeler.watermark.reading import Reading
 from labeler.watermark.registration import Placement, place, register, unwarp
 from labeler.watermark.search import Candidate, Field, refine, search
-from labeler.watermark.statistics import ACCEPT_LOG10, accept_log10
+from labeler.watermark.statistics import ACCEPT_LOG10, accept_log10, sync_log10
 
-__all__ = ["Found", "Searched", "full_search"]
+__all__ = ["Found", "Searched", "full_search", "scale_and_rotation", "trace_log10"]
 
 Pixels: TypeAlias = npt.NDArray[Any]
 
@@ -27,6 +27,7 @@ _READINGS_MAX = 24
 _DECODE_Z = 4.6
 """Smallest sync statistic, after registration, of a geometry that is decoded."""
 _PROFILES = 5
+_LOOKS = 1e12
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -139,6 +140,15 @@ def _attempt(
     if log10_p > ACCEPT_LOG10:
         return None
     return Found(decoded=decoded, placement=placement, stage=stage, log10_p=log10_p)
+
+
+def trace_log10(z: float) -> float:
+    """log10 of the bound on a refined sync statistic in a search without a mark.
+
+    Counts every matrix of the lists, both half turns, every translation and carrier combination, and a
+    thousand points of local refinement for each: about 1e12 looks.
+    """
+    return sync_log10(z, _LOOKS)
 
 
 def scale_and_rotation(placement: Placement) -> tuple[float, float, bool]:

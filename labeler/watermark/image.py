@@ -15,37 +15,52 @@ import numpy as np
 import numpy.typing as npt
 
 from labeler.core.keys import WatermarkKey
-from labeler.errors import LabelerError
+from labeler.errors import LabelerError, UsageError
 from labeler.types import State, WatermarkReport
-from labeler.watermark.analysis import chroma_energy, host_energy
-from labeler.watermark.apply import CHROMA_POWER, add_delta, delta_image, mean_square_error, resize_gain
-from labeler.watermark.blind import Found, full_search, scale_and_rotation
+from labeler.watermark.apply import add_delta, delta_image, mean_square_error
+from labeler.watermark.blind import Found, full_search, scale_and_rotation, trace_log10
 from labeler.watermark.decoding import Decoded
-from labeler.watermark.embedding import choose, plan_carrier, render, soften
-from labeler.watermark.frame import FRAME, FRAME_SMALL, Planes, frame_size, planes_of, reduce_to
-from labeler.watermark.layout import TILE, Layout
-from labeler.watermark.mask import mask_of, target_psnr
+from labeler.watermark.fingerprint import compare, fingerprint
+from labeler.watermark.frame import FRAME, FRAME_SMALL, frame_size, planes_of, reduce_to
+from labeler.watermark.layout import Layout
+from labeler.watermark.marking import Delta, add, host_of, is_document, mark_frame
 from labeler.watermark.message import candidates
 from labeler.watermark.orientation import ORIENTATIONS, Orientation
-from labeler.watermark.reading import read, read_turned, read_upright
+from labeler.watermark.reading import Reading, read, read_turned, read_upright
 from labeler.watermark.search import field_of
 from labeler.watermark.statistics import ACCEPT_LOG10, accept_log10
 
-__all__ = ["ALGORITHM", "STRENGTHS", "CannotMark", "Embedded", "detect", "embed"]
+__all__ = [
+    "ALGORITHM",
+    "SIDE_MIN",
+    "STRENGTHS",
+    "CannotMark",
+    "Embedded",
+    "compare",
+    "detect",
+    "embed",
+    "fingerprint",
+]
 
-Floats: TypeAlias = npt.NDArray[np.float32]
 Pixels: TypeAlias = npt.NDArray[Any]
 
 ALGORITHM = "io.github.labeler.image.1"
 """Name of profile 1 in a C2PA soft binding."""
 PURPOSE = "watermark/image/1"
-STRENGTHS = {"gentle": 46.0, "default": 43.6, "strong": 41.5}
-"""Base PSNR of each strength, dB."""
+STRENGTHS = {"gentle": 46.0, "default": 43.5, "strong": 41.5}
+"""PSNR of each strength for a picture of average texture, dB."""
 SIDE_MIN = 128
 """Pictures whose short side is less are not marked, px."""
+_SIDE_READ = 32
 _SMALL = 400
-_CHROMA_SHARE = 0.30
-_GREY = 1.5
+_SMALL_LOSS = 2.0
+"""Small pictures and documents are marked by so many decibels more strongly."""
+_LARGE = 4_000_000
+_LAYER_SHARE, _LAYER_MAX = 0.55, 1984
+_LAYER_GAINS = (2.6, 1.4)
+"""Decibels above the base of the two layers of a large picture."""
+_FLAT_RANGE = 2  # 8-bit levels
+_TRACE_LOG10 = -6.0
 
 
 class CannotMark(LabelerError):
@@ -86,82 +101,104 @@ def embed(
         strength: ``gentle``, ``default`` or ``strong``.
         psnr: aim at this PSNR (dB) whatever the picture.
         alpha: (H, W), same dtype; fully transparent pixels are not touched.
-        report: test the mark's strength by decoding after JPEG 50 and half size.
+        report: test the mark by reading it after JPEG 50 and half size.
 
     Raises:
         CannotMark: the picture is too small or entirely flat.
+        UsageError: there is no such strength.
     """
     _check(pixels, alpha)
-    height, width = pixels.shape[:2]
-    if min(height, width) < SIDE_MIN:
+    if strength not in STRENGTHS:
+        raise UsageError(f"unknown strength {strength!r}.", remedy=f"Use one of: {', '.join(STRENGTHS)}.")
+    short = min(pixels.shape[:2])
+    if short < SIDE_MIN:
         raise CannotMark(
-            f"the short side has {min(height, width)} px; an invisible mark needs at least {SIDE_MIN}.",
+            f"the short side has {short} px; an invisible mark needs at least {SIDE_MIN}.",
             remedy="Metadata and the visible label carry the label instead.",
         )
-    layout = Layout.of(key.derive(PURPOSE))
-    flattened = _flatten(pixels, alpha)
-    if int(flattened.max()) - int(flattened.min()) <= (2 if pixels.dtype == np.uint8 else 514):
+    seen = _flatten(pixels, alpha)
+    if _is_flat(seen):
         raise CannotMark(
             "the picture is one flat area, where no invisible mark would survive.",
             remedy="Metadata and the visible label carry the label instead.",
         )
-    small = math.sqrt(height * width) < _SMALL
-    side = FRAME_SMALL if small else FRAME
-    delta = _delta(flattened, payload, layout, side=side, base=STRENGTHS[strength], psnr=psnr)
-    marked = add_delta(pixels, delta, alpha=alpha)
+    layout = Layout.of(key.derive(PURPOSE))
+    delta = _delta(seen, payload, layout, base=STRENGTHS[strength], psnr=psnr)
+    marked = add_delta(pixels, delta_image(delta.luma, delta.chroma), alpha=alpha)
     error = mean_square_error(pixels, marked)
-    quality = 10 * math.log10(255**2 / error) if error > 0 else math.inf
-    return Embedded(pixels=marked, psnr=quality, weak="")
+    return Embedded(
+        pixels=marked,
+        psnr=10 * math.log10(255**2 / error) if error > 0 else math.inf,
+        weak=_weakness(_flatten(marked, alpha), payload, key) if report else "",
+    )
 
 
-def _delta(
-    pixels: Pixels, payload: bytes, layout: Layout, *, side: int, base: float, psnr: float | None
-) -> npt.NDArray[np.uint8]:
-    """The delta image of a picture, at frame size."""
-    size = frame_size(pixels.shape[0], pixels.shape[1], side)
-    planes = planes_of(reduce_to(pixels, *size))
-    ratio = pixels.shape[0] / size[0]
-    luma_host = host_energy(planes.luma)
-    mask = mask_of(planes.luma, luma_host)
-    chroma_plane = planes.chroma if side == FRAME and _coloured(planes) else None
-    share = _CHROMA_SHARE if chroma_plane is not None else 0.0
-    target = psnr if psnr is not None else target_psnr(mask.activity, base)
-    error = max(255**2 / 10 ** (target / 10) - 1 / 12, 0.02)
-    luma_scale = mask.scaled((1 - share) * error / resize_gain(ratio, fine=True))
-    plans = [plan_carrier(luma_host, luma_scale, layout.luma, layout)]
-    scales = [luma_scale]
-    if chroma_plane is not None and planes.red is not None:
-        chroma_scale = mask.scaled(share * error / CHROMA_POWER / resize_gain(ratio, fine=False))
-        host = chroma_energy(planes.luma, chroma_plane, planes.red)
-        plans.append(plan_carrier(host, chroma_scale, layout.chroma, layout, tile=TILE // 2))
-        scales.append(chroma_scale)
-    word = choose(plans, candidates(payload, layout.key))
-    symbols = soften(plans, word)
-    deltas = []
-    for plan, scale, symbol in zip(plans, scales, symbols, strict=True):
-        rows, columns = size[0] * plan.tile // TILE, size[1] * plan.tile // TILE
-        tile = render(plan, word, symbol, layout)
-        repeats = (-(-rows // tile.shape[0]), -(-columns // tile.shape[1]))
-        texture = np.tile(tile, repeats)[:rows, :columns]
-        envelope = cv2.resize(scale, (columns, rows), interpolation=cv2.INTER_LINEAR)
-        deltas.append(np.asarray(cv2.multiply(texture, envelope), np.float32))
-    return delta_image(deltas[0], deltas[1] if len(deltas) > 1 else None)
+def _delta(pixels: Pixels, payload: bytes, layout: Layout, *, base: float, psnr: float | None) -> Delta:
+    """The mark of a picture: frame class and layers by its size and content."""
+    height, width = pixels.shape[:2]
+    messages = candidates(payload, layout.key)
+    small = math.sqrt(height * width) < _SMALL
+    size = frame_size(height, width, FRAME_SMALL if small else FRAME)
+    host = host_of(planes_of(reduce_to(pixels, *size)))
+    if not small and is_document(host):
+        small = True
+        size = frame_size(height, width, FRAME_SMALL)
+        host = host_of(planes_of(reduce_to(pixels, *size)))
+    ratio = height / size[0]
+    if small:
+        base -= _SMALL_LOSS
+        return mark_frame(host, messages, layout, base=base, psnr=psnr, ratio=ratio, colour=False)
+    if height * width <= _LARGE:
+        return mark_frame(host, messages, layout, base=base, psnr=psnr, ratio=ratio)
+    first, second = _LAYER_GAINS
+    side = min(_LAYER_SHARE * math.sqrt(height * width), _LAYER_MAX)
+    fine = frame_size(height, width, side)
+    goals = [None if psnr is None else psnr + gain for gain in (3.9, 2.3)]
+    coarse = mark_frame(host, messages, layout, base=base + first, psnr=goals[0], ratio=ratio)
+    detail = host_of(planes_of(reduce_to(pixels, *fine)))
+    return add(
+        coarse,
+        mark_frame(detail, messages, layout, base=base + second, psnr=goals[1], ratio=height / fine[0]),
+    )
 
 
-def _coloured(planes: Planes) -> bool:
-    """Whether the picture has colour at all; a grey picture stored as RGB stays grey."""
-    return planes.chroma is not None and float(np.abs(planes.chroma - 128).max()) > _GREY
+def _weakness(marked: Pixels, payload: bytes, key: WatermarkKey) -> str:
+    """Read the mark after JPEG 50 and half size; of a very large picture, after half size and JPEG 50."""
+    eight = marked if marked.dtype == np.uint8 else (marked >> 8).astype(np.uint8)
+    height, width = eight.shape[:2]
+    if height * width > _LARGE:
+        eight = reduce_to(eight, height // 2, width // 2)
+    data = cv2.imencode(
+        ".jpg", eight[..., ::-1] if eight.ndim == 3 else eight, [cv2.IMWRITE_JPEG_QUALITY, 50]
+    )[1]
+    if eight.ndim == 3:
+        image = np.asarray(cv2.imdecode(data, cv2.IMREAD_COLOR))[..., ::-1]
+    else:
+        image = np.asarray(cv2.imdecode(data, cv2.IMREAD_GRAYSCALE))
+    if height * width <= _LARGE:
+        image = np.asarray(cv2.resize(image, (width // 2, height // 2), interpolation=cv2.INTER_AREA))
+    if detect(image, [key], quick=True).payload == payload.hex():
+        return ""
+    reason = "the picture is small" if min(height, width) < 2 * SIDE_MIN else "the picture has little texture"
+    return f"{reason}: the mark is not readable after JPEG 50 and half size"
 
 
 def _flatten(pixels: Pixels, alpha: Pixels | None) -> Pixels:
-    """The picture as seen on white paper."""
+    """The picture as seen on white paper, fully transparent pixels white."""
     if alpha is None:
         return pixels
-    top = 255 if pixels.dtype == np.uint8 else 65535
-    clear = alpha == 0
     flat = pixels.copy()
-    flat[clear] = top
+    flat[alpha == 0] = 255 if pixels.dtype == np.uint8 else 65535
     return flat
+
+
+def _is_flat(pixels: Pixels) -> bool:
+    """Whether all pixels have about the same colour."""
+    limit = _FLAT_RANGE if pixels.dtype == np.uint8 else _FLAT_RANGE * 257
+    corner = pixels[:: max(pixels.shape[0] // 64, 1), :: max(pixels.shape[1] // 64, 1)]
+    if int(np.ptp(corner.reshape(-1, *corner.shape[2:]), axis=0).max()) > limit:
+        return False
+    return int(np.ptp(pixels.reshape(-1, *pixels.shape[2:]), axis=0).max()) <= limit
 
 
 def _check(pixels: Pixels, alpha: Pixels | None) -> None:
@@ -183,19 +220,29 @@ def detect(
     Args:
         pixels: (H, W) or (H, W, 3) RGB, uint8 or uint16.
         keys: the keys to try.
-        quick: unchanged geometry, flips and quarter turns only.
+        quick: unchanged geometry (any uniform scale), flips and quarter turns only.
         alpha: (H, W); fully transparent pixels are ignored.
+
+    Returns:
+        PRESENT with the payload; ABSENT; or CANNOT_TELL with the reason: the picture is too small or flat to
+        show a mark, or shows the sync lines of a key but no readable payload.
     """
     _check(pixels, alpha)
+    if min(pixels.shape[:2]) < _SIDE_READ:
+        return WatermarkReport(
+            state=State.CANNOT_TELL,
+            reason=f"the short side has {min(pixels.shape[:2])} px; too small to show a mark",
+        )
     pixels = _flatten(pixels, alpha)
+    if _is_flat(pixels):
+        return WatermarkReport(state=State.CANNOT_TELL, reason="the picture is flat and cannot show a mark")
     layouts = [Layout.of(key.derive(PURPOSE)) for key in keys]
-    readings = []
+    readings: list[Reading] = []
     for side in (FRAME, FRAME_SMALL):
         size = frame_size(pixels.shape[0], pixels.shape[1], side)
-        reading = read(planes_of(reduce_to(pixels, *size)))
-        readings.append(reading)
+        readings.append(read(planes_of(reduce_to(pixels, *size))))
         for key, layout in zip(keys, layouts, strict=True):
-            found = read_upright(reading, layout)
+            found = read_upright(readings[-1], layout)
             if found is not None and _log10_p(found) < ACCEPT_LOG10:
                 return _report(found, key, ORIENTATIONS[0])
     for reading in readings:
@@ -203,51 +250,70 @@ def detect(
             turned = read_turned(reading, layout)
             if turned is not None and _log10_p(turned[0]) < ACCEPT_LOG10:
                 return _report(turned[0], key, turned[1])
-    if not quick:
-        field = field_of(readings[0].luma, readings[0].chroma)
-        for key, layout in zip(keys, layouts, strict=True):
-            searched = full_search(pixels, readings[0], field, layout)
-            if searched.found is not None:
-                return _search_report(searched.found, key)
-    return WatermarkReport(state=State.ABSENT, geometry={"search": "quick" if quick else "full"})
+    if quick:
+        return WatermarkReport(state=State.ABSENT, geometry={"search": "quick"})
+    return _search(pixels, readings[0], keys, layouts)
+
+
+def _search(
+    pixels: Pixels, reading: Reading, keys: Sequence[WatermarkKey], layouts: Sequence[Layout]
+) -> WatermarkReport:
+    field = field_of(reading.luma, reading.chroma)
+    traces = []
+    for key, layout in zip(keys, layouts, strict=True):
+        searched = full_search(pixels, reading, field, layout)
+        if searched.found is not None:
+            return _search_report(searched.found, key)
+        log10_p = trace_log10(searched.best_z)
+        if log10_p < _TRACE_LOG10:
+            traces.append((log10_p, key))
+    if traces:
+        log10_p, key = min(traces, key=lambda trace: trace[0])
+        return WatermarkReport(
+            state=State.CANNOT_TELL,
+            key_id=key.key_id,
+            log10_p=round(log10_p, 1),
+            geometry={"search": "full"},
+            reason=f"there are traces of a mark of key {key.key_id}, but its payload cannot be read",
+        )
+    return WatermarkReport(state=State.ABSENT, geometry={"search": "full"})
 
 
 def _log10_p(found: Decoded) -> float:
-    """Bound for the identity and orientation reading: 2 frames, 8 orientations, 3 profiles."""
-    return accept_log10(found.rho, 48)
+    """Bound for the readings without a search: 2 frames, 8 orientations, 5 profiles."""
+    return accept_log10(found.rho, 80)
+
+
+def _report(found: Decoded, key: WatermarkKey, orientation: Orientation) -> WatermarkReport:
+    geometry = {
+        "scale": 1.0,
+        "rotation": -90.0 * orientation.turns % 360,
+        "flip": orientation.mirror,
+        "search": "none",
+        "rho": round(found.rho, 2),
+    }
+    return _present(found, key, _log10_p(found), geometry)
 
 
 def _search_report(found: Found, key: WatermarkKey) -> WatermarkReport:
     scale, rotation, mirror = scale_and_rotation(found.placement)
-    text = found.decoded.payload.hex()
-    return WatermarkReport(
-        state=State.PRESENT,
-        payload=text,
-        mark_id=text[2:],
-        key_id=key.key_id,
-        log10_p=round(found.log10_p, 1),
-        geometry={
-            "scale": round(scale, 4),
-            "rotation": round(rotation, 2),
-            "flip": mirror,
-            "search": found.stage,
-            "rho": round(found.decoded.rho, 2),
-        },
-    )
+    geometry = {
+        "scale": round(scale, 4),
+        "rotation": round(rotation, 2),
+        "flip": mirror,
+        "search": found.stage,
+        "rho": round(found.decoded.rho, 2),
+    }
+    return _present(found.decoded, key, found.log10_p, geometry)
 
 
-def _report(found: Decoded, key: WatermarkKey, orientation: Orientation) -> WatermarkReport:
+def _present(found: Decoded, key: WatermarkKey, log10_p: float, geometry: dict[str, Any]) -> WatermarkReport:
     text = found.payload.hex()
     return WatermarkReport(
         state=State.PRESENT,
         payload=text,
         mark_id=text[2:],
         key_id=key.key_id,
-        log10_p=round(_log10_p(found), 1),
-        geometry={
-            "scale": 1.0,
-            "rotation": -90.0 * orientation.turns % 360,
-            "flip": orientation.mirror,
-            "rho": round(found.rho, 2),
-        },
+        log10_p=round(log10_p, 1),
+        geometry=geometry,
     )

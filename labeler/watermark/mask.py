@@ -23,7 +23,7 @@ Floats: TypeAlias = npt.NDArray[np.float32]
 _ENERGY_MAX = 20.0**2
 _ENERGY_FLOOR = 2.0**2
 _LOG_STEP = 12.0
-_SMOOTH_RMS = 1.0  # cap of the local rms where the texture is under one grey level
+_SMOOTH_RMS = 0.9  # cap of the local rms where the texture is under one grey level
 _SATURATED_RMS = 0.7
 _WHITE, _BLACK = 252.0, 3.0
 
@@ -77,7 +77,7 @@ def mask_of(luma: Floats, host: HostEnergy) -> Mask:
     levels = cv2.erode(levels, np.ones((3, 3), np.uint8))
     energy = np.exp2(levels.astype(np.float32) / np.float32(_LOG_STEP)) - 1
     capped = np.minimum(energy, np.float32(_ENERGY_MAX))
-    amplitude = (capped + np.float32(_ENERGY_FLOOR)) ** np.float32(0.25)
+    amplitude = (capped + np.float32(_ENERGY_FLOOR)) ** np.float32(0.2)
     mean = cv2.resize(luma, (energy.shape[1], energy.shape[0]), interpolation=cv2.INTER_AREA)
     smooth = energy < 1
     cap = np.where(smooth, np.float32(_SMOOTH_RMS), np.float32(64))
@@ -91,5 +91,5 @@ def mask_of(luma: Floats, host: HostEnergy) -> Mask:
 
 
 def target_psnr(activity: float, base: float) -> float:
-    """PSNR for a picture, dB: two decibels more for half the texture, within -1.8 and +3 dB of the base."""
-    return base + float(np.clip(-2 * np.log2(max(activity, 1e-3) / 8.75), -1.8, 3.0))
+    """PSNR for a picture, dB: 2.6 decibels more for half the texture, within -1.85 and +5 dB of the base."""
+    return base + float(np.clip(-2.6 * np.log2(max(activity, 1e-3) / 8.75), -1.85, 5.0))

@@ -1,0 +1,123 @@
+"""The mark of one frame: planes in, delta planes out. Pictures and video frames go the same way."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import TypeAlias
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+
+from labeler.watermark.analysis import HostEnergy, chroma_energy, host_energy
+from labeler.watermark.apply import CHROMA_POWER, resize_gain
+from labeler.watermark.code import Bits
+from labeler.watermark.embedding import choose, plan_carrier, render, soften
+from labeler.watermark.frame import Planes
+from labeler.watermark.layout import TILE, Layout
+from labeler.watermark.mask import Mask, mask_of, target_psnr
+
+__all__ = ["Delta", "Host", "host_of", "is_document", "mark_frame"]
+
+Floats: TypeAlias = npt.NDArray[np.float32]
+
+_CHROMA_SHARE = 0.20
+"""Share of the mean square error that goes to chroma."""
+_GREY = 1.5  # largest deviation of Cb in a picture that counts as grey
+_DOCUMENT_FLAT, _DOCUMENT_ACTIVITY = 0.35, 9.0
+_ROUNDING = 1 / 12  # mean square error of rounding to whole levels
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Delta:
+    """What is added to a frame.
+
+    Attributes:
+        luma: (h, w) float32, grey levels of Y.
+        chroma: (h/2, w/2) float32, levels of Cb, or None.
+    """
+
+    luma: Floats
+    chroma: Floats | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Host:
+    """The analysis of a frame before marking.
+
+    Attributes:
+        planes: its planes.
+        luma: high-pass luma and energies.
+        mask: the perceptual mask.
+    """
+
+    planes: Planes
+    luma: HostEnergy
+    mask: Mask
+
+
+def host_of(planes: Planes) -> Host:
+    """Analyse a frame."""
+    luma = host_energy(planes.luma)
+    return Host(planes=planes, luma=luma, mask=mask_of(planes.luma, luma))
+
+
+def is_document(host: Host) -> bool:
+    """Strong edges on much flat ground: text pages and line art."""
+    return host.mask.flat > _DOCUMENT_FLAT and host.mask.activity > _DOCUMENT_ACTIVITY
+
+
+def mark_frame(
+    host: Host,
+    messages: Bits,
+    layout: Layout,
+    *,
+    base: float,
+    psnr: float | None = None,
+    ratio: float = 1.0,
+    colour: bool = True,
+) -> Delta:
+    """Make the mark of a frame.
+
+    Args:
+        host: the frame's analysis.
+        messages: (m, 96) bits, all of them fit; the one that suits the picture best is sent.
+        layout: the key's layout.
+        base: PSNR for a picture of average texture, dB.
+        psnr: aim at this PSNR instead, whatever the texture.
+        ratio: side of the picture over side of the frame.
+        colour: whether chroma may carry a part of the mark.
+    """
+    planes, mask = host.planes, host.mask
+    blue, red = planes.chroma, planes.red
+    carries = colour and blue is not None and float(np.abs(blue - 128).max()) > _GREY
+    share = _CHROMA_SHARE if carries else 0.0
+    target = psnr if psnr is not None else target_psnr(mask.activity, base)
+    error = max(255**2 / 10 ** (target / 10) - _ROUNDING, 0.02)
+    scales = [mask.scaled((1 - share) * error / resize_gain(ratio, fine=True))]
+    plans = [plan_carrier(host.luma, scales[0], layout.luma, layout)]
+    if carries and blue is not None and red is not None:
+        scales.append(mask.scaled(share * error / CHROMA_POWER / resize_gain(ratio, fine=False)))
+        energy = chroma_energy(planes.luma, blue, red)
+        plans.append(plan_carrier(energy, scales[1], layout.chroma, layout, tile=TILE // 2))
+    word = choose(plans, messages)
+    deltas = []
+    for plan, scale, symbols in zip(plans, scales, soften(plans, word), strict=True):
+        rows, columns = planes.shape[0] * plan.tile // TILE, planes.shape[1] * plan.tile // TILE
+        tile = render(plan, word, symbols, layout)
+        texture = np.tile(tile, (math.ceil(rows / len(tile)), math.ceil(columns / len(tile))))
+        envelope = cv2.resize(scale, (columns, rows), interpolation=cv2.INTER_LINEAR)
+        deltas.append(np.asarray(cv2.multiply(texture[:rows, :columns], envelope), np.float32))
+    return Delta(luma=deltas[0], chroma=deltas[1] if len(deltas) > 1 else None)
+
+
+def add(one: Delta, two: Delta) -> Delta:
+    """Both marks in the frame of the second."""
+    height, width = two.luma.shape
+    luma = cv2.resize(one.luma, (width, height), interpolation=cv2.INTER_LINEAR) + two.luma
+    if one.chroma is None or two.chroma is None:
+        return Delta(luma=np.asarray(luma, np.float32), chroma=two.chroma)
+    size = (two.chroma.shape[1], two.chroma.shape[0])
+    chroma = cv2.resize(one.chroma, size, interpolation=cv2.INTER_LINEAR) + two.chroma
+    return Delta(luma=np.asarray(luma, np.float32), chroma=np.asarray(chroma, np.float32))
