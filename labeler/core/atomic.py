@@ -122,9 +122,15 @@ def sweep_stale(folder: Path) -> int:
     """Remove temporary files of ours that are older than an hour; return how many."""
     removed = 0
     limit = time.time() - _STALE_SECONDS
-    for part in folder.glob(f"{_PREFIX}*{_SUFFIX}"):
-        with contextlib.suppress(OSError):
-            if part.lstat().st_mtime < limit:
-                part.unlink()
-                removed += 1
+    with (
+        contextlib.suppress(OSError),
+        os.scandir(folder) as entries,
+    ):  # a folder that cannot be listed is not ours
+        for entry in entries:
+            if not (entry.name.startswith(_PREFIX) and entry.name.endswith(_SUFFIX)):
+                continue
+            with contextlib.suppress(OSError):
+                if entry.stat(follow_symlinks=False).st_mtime < limit:
+                    Path(entry.path).unlink()
+                    removed += 1
     return removed

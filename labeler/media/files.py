@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import os
 import stat
@@ -55,10 +56,10 @@ def read_source(path: Path, *, limits: Limits = DEFAULT_LIMITS) -> Source:
         raise InputError("there is no such file.", remedy="Check the path.", path=path) from error
     except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or error
-        if getattr(error, "errno", None) == 6:  # ENXIO: a socket
+        if getattr(error, "errno", None) == errno.ENXIO:  # a socket
             raise NotARegularFile("this is a socket, not a file.", path=path) from error
         raise InputError(f"cannot open: {reason}.", remedy="Check the permissions.", path=path) from error
-    with os.fdopen(descriptor, "rb") as file:
+    try:
         before = os.fstat(descriptor)
         if not stat.S_ISREG(before.st_mode):
             kind = _KINDS.get(stat.S_IFMT(before.st_mode), "not a regular file")
@@ -69,10 +70,11 @@ def read_source(path: Path, *, limits: Limits = DEFAULT_LIMITS) -> Source:
             )
             raise NotARegularFile(f"this is {kind}, not a file.", remedy=remedy, path=path)
         limits.check_bytes(before.st_size, path=path)
-        try:
-            data = file.read(before.st_size + 1)
-        except OSError as error:
-            raise InputError(f"cannot read: {error.strerror}.", path=path) from error
+        with os.fdopen(descriptor, "rb", closefd=False) as file:
+            try:
+                data = file.read(before.st_size + 1)
+            except OSError as error:
+                raise InputError(f"cannot read: {error.strerror}.", path=path) from error
         after = os.fstat(descriptor)
         if len(data) != before.st_size or (before.st_mtime_ns, before.st_ino) != (
             after.st_mtime_ns,
@@ -81,6 +83,8 @@ def read_source(path: Path, *, limits: Limits = DEFAULT_LIMITS) -> Source:
             raise InputChanged(
                 "the file changed while it was read.", remedy="Try again when it is complete.", path=path
             )
+    finally:
+        os.close(descriptor)
     return Source(path, data)
 
 
