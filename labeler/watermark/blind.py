@@ -22,12 +22,16 @@ __all__ = ["Found", "Searched", "full_search", "scale_and_rotation", "trace_log1
 
 Pixels: TypeAlias = npt.NDArray[Any]
 
-_READINGS_MAX = 24
+_READINGS_MAX = 16
 """Upper bound on the geometries in which one search tries to decode; enters log10 p."""
 _DECODE_Z = 4.6
 """Smallest sync statistic, after registration, of a geometry that is decoded."""
 _PROFILES = 5
 _LOOKS = 1e12
+_SEARCH_SHARE = 0.4
+"""Part of the error of a verification that the search may spend; identity and turns have the rest."""
+_POLISH_Z = 6.3
+"""From this sync statistic on a reading that does not decode is registered once more."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -131,12 +135,21 @@ def _attempt(
     frame = (field.height, field.width)
     placement, _ = register(reading, placement, layout, reach=12, step=0.35, spread=0.8)
     upright = unwarp(pixels, frame, placement)
-    if sync_z(upright.evidence, layout) < _DECODE_Z:
+    z = sync_z(upright.evidence, layout)
+    if z < _DECODE_Z:
         return None
+    found = _decode(upright, layout, placement, stage)
+    if found is None and z > _POLISH_Z:
+        placement, _ = register(reading, placement, layout, reach=12, step=0.2, spread=0.6)
+        found = _decode(unwarp(pixels, frame, placement), layout, placement, stage)
+    return found
+
+
+def _decode(upright: Reading, layout: Layout, placement: Placement, stage: str) -> Found | None:
     decoded = decode_cells(upright.evidence, layout)
     if decoded is None:
         return None
-    log10_p = accept_log10(decoded.rho, _READINGS_MAX * CELL_CLASSES * _PROFILES)
+    log10_p = accept_log10(decoded.rho, 2 * _READINGS_MAX * CELL_CLASSES * _PROFILES / _SEARCH_SHARE)
     if log10_p > ACCEPT_LOG10:
         return None
     return Found(decoded=decoded, placement=placement, stage=stage, log10_p=log10_p)

@@ -17,9 +17,9 @@ __all__ = ["aspects", "rotations", "scales", "small_turns", "wide"]
 
 Floats: TypeAlias = npt.NDArray[np.float32]
 
-_SCALE_STEP = 0.007
-_ASPECT_STEP = 0.008
-_ANGLES = 512  # in a half turn
+_SCALE_STEP = 0.0085
+_ASPECT_STEP = 0.010
+_ANGLES = 432  # in a half turn
 _MIRROR = np.diag([-1.0, 1.0])
 _QUARTER = np.array([[0.0, -1.0], [1.0, 0.0]])
 

@@ -248,7 +248,7 @@ def detect(
     for reading in readings:
         for key, layout in zip(keys, layouts, strict=True):
             turned = read_turned(reading, layout)
-            if turned is not None and _log10_p(turned[0]) < ACCEPT_LOG10:
+            if turned is not None and _log10_p(turned[0], turned=True) < ACCEPT_LOG10:
                 return _report(turned[0], key, turned[1])
     if quick:
         return WatermarkReport(state=State.ABSENT, geometry={"search": "quick"})
@@ -279,9 +279,12 @@ def _search(
     return WatermarkReport(state=State.ABSENT, geometry={"search": "full"})
 
 
-def _log10_p(found: Decoded) -> float:
-    """Bound for the readings without a search: 2 frames, 8 orientations, 5 profiles."""
-    return accept_log10(found.rho, 80)
+def _log10_p(found: Decoded, *, turned: bool = False) -> float:
+    """Bound for readings without a search.
+
+    As it is: 2 frames x 5 profiles, half of the error; turned: 7 orientations as many, a tenth of the error.
+    """
+    return accept_log10(found.rho, 2 * 5 * 7 / 0.1 if turned else 2 * 5 / 0.5)
 
 
 def _report(found: Decoded, key: WatermarkKey, orientation: Orientation) -> WatermarkReport:
@@ -292,7 +295,8 @@ def _report(found: Decoded, key: WatermarkKey, orientation: Orientation) -> Wate
         "search": "none",
         "rho": round(found.rho, 2),
     }
-    return _present(found, key, _log10_p(found), geometry)
+    log10_p = _log10_p(found, turned=orientation is not ORIENTATIONS[0])
+    return _present(found, key, log10_p, geometry)
 
 
 def _search_report(found: Found, key: WatermarkKey) -> WatermarkReport:

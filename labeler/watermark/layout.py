@@ -4,7 +4,7 @@ The mark is a sum of cosines that are periodic over a tile of 128 x 128 px of th
 frequencies are the lattice points (kx, ky)/128 of the half plane ``kx > 0 or (kx = 0 and ky > 0)`` with
 ``4 <= |k| <= 34``. From the key come, by SHA-256 in counter mode (:class:`KeyStream`):
 
-* 64 sync lines of the ring 8..20, spread over all angles, each with a phase per carrier;
+* 64 sync lines of the ring 6..16, spread over all angles, each with a phase per carrier;
 * for each carrier the code bit and the chip (+-1) of every quadrature of every other line. Lines are taken
   ring by ring and dealt out 384 at a time, so every code bit gets one quadrature of each ring: no code bit
   consists of high frequencies only;
@@ -38,7 +38,7 @@ RADIUS_MIN, RADIUS_MAX = 4, 34
 CHROMA_RADIUS_MAX = 28
 """Chroma is kept in a frame of half the resolution, whose Nyquist frequency is |k| = 32."""
 SYNC_LINES = 64
-SYNC_MIN, SYNC_MAX = 8, 20
+SYNC_MIN, SYNC_MAX = 6, 16
 GRID_ROWS, GRID_COLUMNS = 2 * RADIUS_MAX + 1, RADIUS_MAX + 1
 
 
@@ -206,7 +206,7 @@ def _carrier(key: bytes, name: str, sync: Ints, radius_max: int) -> Carrier:
     )
 
 
-_SYNC_SHARE = 0.16
+_SYNC_SHARE = 0.20
 """Share of the energy of a carrier that its sync lines get."""
 
 

@@ -23,7 +23,7 @@ Floats: TypeAlias = npt.NDArray[np.float32]
 
 _SIDE = 1024  # of the zero-padded spectrum, half-resolution px
 _BINS = 2 * _SIDE  # bins per cycle of a frame px
-_GRID = 48  # translations tried along each side of the tile
+_GRID = 40  # translations tried along each side of the tile
 _MODULUS_MAX = 3.0
 _POWER_MAX = 2.5
 _BATCH = 256
@@ -106,7 +106,7 @@ def _transform(half: Floats) -> tuple[Floats, Floats]:
 
 @lru_cache(maxsize=8)
 def _phases(key: bytes, chroma: bool) -> tuple[Floats, Floats]:
-    """Cosine and sine of (2 pi k.tau / 128 - phi_k): (64, 48 * 48) each, tau over the grid."""
+    """Cosine and sine of (2 pi k.tau / 128 - phi_k): (64, 40 * 40) each, tau over the grid."""
     layout = Layout.of(key)
     carrier = layout.chroma if chroma else layout.luma
     steps = np.arange(_GRID) * (TILE / _GRID)

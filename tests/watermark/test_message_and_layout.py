@@ -68,4 +68,4 @@ def test_layout_of_the_public_key_is_frozen() -> None:
         for part in (carrier.lines, carrier.bit, carrier.chip.astype(np.int8), carrier.cells.astype(np.int8)):
             digest.update(np.ascontiguousarray(part).astype("<i4").tobytes())
     digest.update(layout.sync.astype("<i4").tobytes())
-    assert digest.hexdigest()[:16] == "767316ce59a26754"
+    assert digest.hexdigest()[:16] == "6a9b9e946eaa3e41"
