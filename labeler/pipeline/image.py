@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 from labeler.core.keys import WatermarkKey
 from labeler.media.encode import encode
 from labeler.media.files import Source
 from labeler.media.image import Frame, decode
 from labeler.media.limits import Limits
+from labeler.pipeline.marked import Marked
 from labeler.pipeline.options import LabelOptions
 from labeler.profiles import Profile
 from labeler.types import Finding, Layer, MediaInfo, State, VisibleReport, WatermarkReport
@@ -18,28 +18,7 @@ from labeler.visible import image as visible
 from labeler.visible.wording import wording
 from labeler.watermark import image as watermark
 
-__all__ = ["Marked", "apply", "detect", "detect_frame", "mark"]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Marked:
-    """A file with signal marks.
-
-    Attributes:
-        data: the encoded file.
-        written: layers that were written.
-        visible_text: wording of the visible mark, or "".
-        algorithm: soft-binding name of the watermark, or "".
-        fingerprint: of the marked picture, or "".
-        notes: layers that could not be written and why; weak marks; what could not be kept.
-    """
-
-    data: bytes
-    written: tuple[Layer, ...]
-    visible_text: str = ""
-    algorithm: str = ""
-    fingerprint: str = ""
-    notes: tuple[Finding, ...] = ()
+__all__ = ["apply", "detect", "detect_frame", "mark"]
 
 
 def apply(

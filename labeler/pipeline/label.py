@@ -5,6 +5,7 @@ probe, decode, visible, watermark, encode, metadata, credentials, re-read and co
 
 from __future__ import annotations
 
+import dataclasses
 import io
 import os
 import time
@@ -22,9 +23,11 @@ from labeler.core.payload import Payload
 from labeler.errors import AlreadyLabelled, DependencyMissing, LabelLost, OutputExists, UsageError
 from labeler.media.files import Source, read_neighbour, read_source
 from labeler.media.image import probe
+from labeler.pipeline.marked import Marked
 from labeler.pipeline.options import LabelOptions, VerifyOptions
 from labeler.pipeline.verify import CREDENTIALS_SUFFIX, verify_source
-from labeler.types import Finding, Label, LabelResult, Layer, MediaInfo, Report, State
+from labeler.types import Finding, Label, LabelResult, Layer, MediaInfo, Report
+from labeler.visible.wording import has_gb_elements
 
 if TYPE_CHECKING:
     from labeler.credentials.identity import SigningIdentity
@@ -107,69 +110,106 @@ def label_source(source: Source, options: LabelOptions) -> Labelled:
         LabelLost: a layer that was written cannot be read back.
         InputError, UsageError, DependencyMissing: as their names say.
     """
+    job = _prepare(source, options)
+    marked = _signals(job)
+    missing = sorted(layer for layer in job.required if layer.is_signal and layer not in marked.written)
+    if missing:
+        reasons = "; ".join(note.detail for note in marked.notes if note.severity != "info")
+        raise UsageError(
+            f"the {' and the '.join(missing)} layer cannot be written: {reasons}",
+            remedy="Choose other --layers, or a profile that does not require it.",
+            path=source.path,
+        )
+    labelled, lost = _finish(job, marked)
+    if lost and all(layer.is_signal and layer not in job.required for layer in lost):
+        labelled, lost = _finish(job, _without(marked, lost))  # the manifest must not claim what is not there
+    if lost:
+        raise LabelLost(
+            f"the {' and the '.join(lost)} layer did not survive the writing; nothing was published.",
+            remedy="Please report this file as a bug; --layers without it goes on meanwhile.",
+            path=source.path,
+        )
+    return labelled
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Job:
+    """What is to be done with one file, decided before anything is written."""
+
+    source: Source
+    info: MediaInfo
+    options: LabelOptions
+    layers: tuple[Layer, ...]
+    required: frozenset[Layer]
+    label: Label
+    signer: SigningIdentity | None
+    notes: tuple[Finding, ...]
+
+
+def _prepare(source: Source, options: LabelOptions) -> _Job:
     profile = profiles.load(options.profile)
-    asked = options.layers or profile.layers
-    required = profile.required.intersection(asked) if options.layers is None else frozenset(asked)
+    layers = options.layers or profile.layers
+    required = profile.required.intersection(layers) if options.layers is None else frozenset(layers)
     info = probe(source.data, str(source.path), limits=options.limits)
     before = _existing(source, options)
     label = new_label(options, before.label)
-    key = watermark_key(options) if Layer.WATERMARK in asked else PUBLIC_KEY
-    notes = list(before.findings)
+    notes = before.findings
     signer = None
-    if Layer.CREDENTIALS in asked:
+    if Layer.CREDENTIALS in layers:
         try:
             signer = _signer(options)
         except DependencyMissing as error:
             if Layer.CREDENTIALS in required:
                 raise
-            notes.append(Finding(id="credentials.impossible", severity="warn", detail=f"not signed: {error}"))
-            asked = tuple(layer for layer in asked if layer is not Layer.CREDENTIALS)
-    marked, signals, binding, signal_notes = _signals(source, info, asked, label, key, options)
-    notes += signal_notes
-    missing = {layer for layer in required if layer.is_signal} - set(signals)
-    if missing:
-        reasons = "; ".join(note.detail for note in signal_notes if note.severity != "info")
-        raise UsageError(
-            f"the {' and the '.join(sorted(missing))} layer cannot be written: {reasons}.",
-            remedy="Choose other --layers, or a profile that does not require it.",
-            path=source.path,
-        )
-    while True:
-        data, sidecars = _containers(source, marked, info, asked, label, binding, signer)
-        written = (*signals, *(layer for layer in asked if not layer.is_signal))
-        reread = verify_source(
-            Source(source.path, data),
-            VerifyOptions(layers=written, quick=True, limits=options.limits, home=options.home),
-            sidecars=sidecars,
-        )
-        lost = _lost(reread, label, written)
-        optional = [layer for layer in lost if layer.is_signal and layer not in required]
-        if not lost:
-            return Labelled(
-                data=data, sidecars=sidecars, label=label, layers=written, reread=reread, notes=tuple(notes)
-            )
-        if len(optional) < len(lost):
-            raise LabelLost(
-                f"the {', '.join(lost)} layer did not survive the writing; nothing was published.",
-                remedy="Please report this file as a bug; --layers without it goes on meanwhile.",
-                path=source.path,
-            )
-        signals = tuple(layer for layer in signals if layer not in lost)
-        binding = _Binding(visible_text=binding.visible_text if Layer.VISIBLE in signals else "")
-        notes += [
-            Finding(id=f"{layer}.lost", severity="warn", detail=f"the {layer} did not survive the encoding")
-            for layer in lost
-        ]
+            notes += (Finding(id="credentials.impossible", severity="warn", detail=f"not signed: {error}"),)
+            layers = tuple(layer for layer in layers if layer is not Layer.CREDENTIALS)
+    return _Job(
+        source=source,
+        info=info,
+        options=options,
+        layers=layers,
+        required=required,
+        label=label,
+        signer=signer,
+        notes=notes,
+    )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Binding:
-    """What the manifest says about the signal layers: nothing of those that are not there."""
+def _without(marked: Marked, lost: Sequence[Layer]) -> Marked:
+    """The same marked file, claiming less."""
+    notes = (
+        Finding(id=f"{layer}.lost", severity="warn", detail=f"the {layer} did not survive the encoding")
+        for layer in lost
+    )
+    watermarked, drawn = Layer.WATERMARK not in lost, Layer.VISIBLE not in lost
+    return dataclasses.replace(
+        marked,
+        written=tuple(layer for layer in marked.written if layer not in lost),
+        visible_text=marked.visible_text if drawn else "",
+        algorithm=marked.algorithm if watermarked else "",
+        fingerprint=marked.fingerprint if watermarked else "",
+        notes=(*marked.notes, *notes),
+    )
 
-    visible_text: str = ""
-    payload: str = ""
-    algorithm: str = ""
-    fingerprint: str = ""
+
+def _finish(job: _Job, marked: Marked) -> tuple[Labelled, list[Layer]]:
+    """Write the container layers, read all back; the second item names layers that were lost."""
+    data, sidecars, notes = _containers(job, marked)
+    written = (*marked.written, *(layer for layer in job.layers if not layer.is_signal))
+    reread = verify_source(
+        Source(job.source.path, data),
+        VerifyOptions(layers=written, quick=True, limits=job.options.limits, home=job.options.home),
+        sidecars=sidecars,
+    )
+    labelled = Labelled(
+        data=data,
+        sidecars=sidecars,
+        label=job.label,
+        layers=written,
+        reread=reread,
+        notes=(*job.notes, *marked.notes, *notes),
+    )
+    return labelled, _lost(labelled, marked.visible_text)
 
 
 def _existing(source: Source, options: LabelOptions) -> Report:
@@ -231,95 +271,74 @@ def _signer(options: LabelOptions) -> SigningIdentity:
     )
 
 
-def _signals(
-    source: Source,
-    info: MediaInfo,
-    asked: Sequence[Layer],
-    label: Label,
-    key: WatermarkKey,
-    options: LabelOptions,
-) -> tuple[bytes, tuple[Layer, ...], _Binding, Sequence[Finding]]:
+def _signals(job: _Job) -> Marked:
     """Write the signal layers asked for; without any, the media stream stays bit for bit as it is."""
-    layers = [layer for layer in asked if layer.is_signal]
+    layers = [layer for layer in job.layers if layer.is_signal]
     if not layers:
-        return source.data, (), _Binding(), ()
+        return Marked(data=job.source.data)
     from labeler.pipeline import image
 
-    payload = Payload.of(label)
-    marked = image.apply(
-        source,
-        info,
+    return image.apply(
+        job.source,
+        job.info,
         layers,
-        payload=bytes(payload),
-        key=key,
-        profile=profiles.load(options.profile),
-        options=options,
+        payload=bytes(Payload.of(job.label)),
+        key=watermark_key(job.options) if Layer.WATERMARK in layers else PUBLIC_KEY,
+        profile=profiles.load(job.options.profile),
+        options=job.options,
     )
-    binding = _Binding(
-        visible_text=marked.visible_text,
-        payload=payload.hex if marked.algorithm else "",
-        algorithm=marked.algorithm,
-        fingerprint=marked.fingerprint,
-    )
-    return marked.data, marked.written, binding, marked.notes
 
 
-def _containers(
-    source: Source,
-    marked: bytes,
-    info: MediaInfo,
-    asked: Sequence[Layer],
-    label: Label,
-    binding: _Binding,
-    signer: SigningIdentity | None,
-) -> tuple[bytes, dict[str, bytes]]:
+def _containers(job: _Job, marked: Marked) -> tuple[bytes, dict[str, bytes], tuple[Finding, ...]]:
     """Write metadata, then credentials, which sign everything before them."""
-    data, sidecars = marked, {}
-    if Layer.METADATA in asked:
+    data, sidecars = marked.data, {}
+    notes: tuple[Finding, ...] = ()
+    if Layer.METADATA in job.layers:
         from labeler.metadata import image, sidecar
 
-        if image.carrier(info.media_type) == "sidecar":
-            sidecars[sidecar.SUFFIX] = sidecar.build(label)
+        if image.carrier(job.info.media_type) == "sidecar":
+            sidecars[sidecar.SUFFIX] = sidecar.build(job.label)
         else:
             target = io.BytesIO()
-            image.write(io.BytesIO(data), target, info, label)
+            notes = image.write(io.BytesIO(data), target, job.info, job.label)
             data = target.getvalue()
-    if signer is not None:
+    if Layer.CREDENTIALS in job.layers and job.signer is not None:
         from labeler.credentials import sign
 
-        embedded = sign.embeds(info.media_type, frames=info.frames)
+        embedded = sign.embeds(job.info.media_type, frames=job.info.frames)
         target = io.BytesIO()
         manifest = sign.sign(
             io.BytesIO(data),
             target if embedded else None,
-            info,
-            label,
-            signer,
-            payload=binding.payload,
-            algorithm=binding.algorithm,
-            fingerprint=binding.fingerprint,
-            parent=io.BytesIO(source.data),
-            parent_type=info.media_type,
-            parent_sidecar=read_neighbour(source.path, CREDENTIALS_SUFFIX),
-            visible_text=binding.visible_text,
-            title=source.path.name,
+            job.info,
+            job.label,
+            job.signer,
+            payload=Payload.of(job.label).hex if marked.algorithm else "",
+            algorithm=marked.algorithm,
+            fingerprint=marked.fingerprint,
+            parent=io.BytesIO(job.source.data),
+            parent_type=job.info.media_type,
+            parent_sidecar=read_neighbour(job.source.path, CREDENTIALS_SUFFIX),
+            visible_text=marked.visible_text,
+            title=job.source.path.name,
         )
         if embedded:
             data = target.getvalue()
         else:
             sidecars[CREDENTIALS_SUFFIX] = manifest
-    return data, sidecars
+    return data, sidecars, notes
 
 
-def _lost(report: Report, label: Label, written: Sequence[Layer]) -> list[Layer]:
+def _lost(labelled: Labelled, visible_text: str) -> list[Layer]:
     """Layers that do not read back as they were written."""
-    layers = report.layers
+    found, mark_id = labelled.reread.layers, labelled.label.mark_id
+    texts = [evidence.text for evidence in found.visible.evidence]
     intact = {
-        Layer.VISIBLE: layers.visible.state is State.PRESENT,
-        Layer.WATERMARK: layers.watermark.payload == Payload.of(label).hex,
-        Layer.METADATA: layers.metadata.label is not None and layers.metadata.label.mark_id == label.mark_id,
-        Layer.CREDENTIALS: layers.credentials.content == "intact"
-        and layers.credentials.label is not None
-        and layers.credentials.label.mark_id == label.mark_id,
+        Layer.VISIBLE: any(has_gb_elements(text) >= has_gb_elements(visible_text) for text in texts),
+        Layer.WATERMARK: found.watermark.payload == Payload.of(labelled.label).hex,
+        Layer.METADATA: found.metadata.label is not None and found.metadata.label.mark_id == mark_id,
+        Layer.CREDENTIALS: found.credentials.content == "intact"
+        and found.credentials.label is not None
+        and found.credentials.label.mark_id == mark_id,
     }
-    return [layer for layer in written if not intact[layer]]
+    return [layer for layer in labelled.layers if not intact[layer]]

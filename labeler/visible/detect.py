@@ -282,10 +282,15 @@ def _within_text(base: F32, match: Match) -> bool:
 
 
 def _like_text(side: F32, plate: float, bar: float) -> bool:
-    """Whether bright strokes stand on the ground; a column that is bright from top to bottom is an edge."""
+    """Whether bright strokes stand on the ground.
+
+    A column that is bright from top to bottom is an edge; less ink than a letter has (2 %) is a speck.
+    """
     bright = np.mean(side > bar, axis=0)
     strokes = np.mean((bright > 0) & (bright < 0.8))
-    return bool(strokes > 0.1 and np.mean(np.abs(side - plate) < 2 * _SAME_GROUND) > 0.35)
+    return bool(
+        strokes > 0.1 and np.mean(bright) > 0.02 and np.mean(np.abs(side - plate) < 2 * _SAME_GROUND) > 0.35
+    )
 
 
 def _part(base: F32, box: tuple[float, float, float, float]) -> F32:

@@ -221,7 +221,11 @@ def test_a_layer_that_did_not_survive_publishes_nothing(
     """A metadata writer that forgets the label: the way ffmpeg and careless encoders lose it."""
     from labeler.metadata import image as metadata
 
-    monkeypatch.setattr(metadata, "write", lambda source, target, info, label: target.write(source.read()))
+    def forgetful(source: io.BytesIO, target: io.BytesIO, info: Any, label: Any) -> tuple[()]:
+        target.write(source.read())
+        return ()
+
+    monkeypatch.setattr(metadata, "write", forgetful)
     with pytest.raises(LabelLost):
         labeler.label_file(photo_png, tmp_path / "b.png", producer="acme", home=home)
     assert not (tmp_path / "b.png").exists()

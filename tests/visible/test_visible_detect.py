@@ -177,6 +177,14 @@ OTHERS = [
 OTHERS += ["AI-operated", "AI-graduated", "AI-generates", "AI-general", "AI generated", "AI-assisted"]
 
 
+def test_stars_beside_the_badge_are_not_a_text() -> None:
+    rng = np.random.default_rng(5)
+    sky = np.full((240, 240, 3), 20, np.uint8)
+    sky[rng.random((240, 240)) > 0.995] = 220
+    marked = visible.apply(sky, visible.prepare(240, 240, position="bottom-right"))
+    assert [found.text for found in visible.detect(marked).evidence] == ["AI生成 · AI-generated"]
+
+
 @pytest.mark.parametrize("text", OTHERS)
 def test_other_words_on_the_same_badge(text: str) -> None:
     """The hardest case: same plate, same font, same place. The worst glyph tells, with a margin."""

@@ -1,0 +1,30 @@
+"""What the signal pass hands to the container layers."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from labeler.types import Finding, Layer
+
+__all__ = ["Marked"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Marked:
+    """A file with signal marks.
+
+    Attributes:
+        data: the encoded file.
+        written: layers that were written.
+        visible_text: wording of the visible mark, or "".
+        algorithm: soft-binding name of the watermark, or "".
+        fingerprint: of the marked picture, or "".
+        notes: layers that could not be written and why; weak marks; what could not be kept.
+    """
+
+    data: bytes = field(repr=False)
+    written: tuple[Layer, ...] = ()
+    visible_text: str = ""
+    algorithm: str = ""
+    fingerprint: str = ""
+    notes: tuple[Finding, ...] = ()
