@@ -39,6 +39,7 @@ def _checks() -> Iterator[tuple[str, Callable[[], tuple[str, str]]]]:
     yield "home", _home
     yield "watermark", _keys
     yield "signing", _signing
+    yield "trust", _trust
 
 
 def _python() -> tuple[str, str]:
@@ -109,6 +110,21 @@ def _keys() -> tuple[str, str]:
     from labeler.core.keys import KeyRing
 
     return "good", ", ".join(key.key_id for key in KeyRing().all_keys())
+
+
+def _trust() -> tuple[str, str]:
+    import os
+    import time
+    from pathlib import Path
+
+    from labeler.credentials.trust import Trust
+
+    name = os.environ.get("LABELER_TRUST")
+    if not name:
+        return "warn", "no list: every signer is unknown; give verify --trust PEM, or set LABELER_TRUST"
+    Trust.from_files([Path(name)])
+    days = (time.time() - Path(name).stat().st_mtime) / 86400
+    return "warn" if days > 90 else "good", f"{name}, {days:.0f} days old"
 
 
 def _signing() -> tuple[str, str]:

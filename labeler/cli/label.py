@@ -43,6 +43,9 @@ __all__ = ["command"]
 )  # fmt: skip
 @option("--author", default="", metavar="A", help="Who claims authorship.")
 @option("--rights", default="", metavar="R", help="Rights statement.")
+@option(
+    "--training", type=click.Choice(["allowed", "notAllowed"]), help="May it train AI? Said in the manifest."
+)
 @option("--lang", type=click.Choice(["zh", "en", "both"]), help="Wording of the visible mark.")
 @option(
     "--position",
@@ -120,6 +123,7 @@ def _options(
     max_megapixels: float,
     lang: str | None,
     position: str | None,
+    training: str | None,
     **settings: Any,
 ) -> LabelOptions:
     import os
@@ -131,6 +135,7 @@ def _options(
         layers=parse_layers(layers) if layers else None,
         limits=limits_of(max_megapixels),
         lang=lang or "",
+        training=training or "",
         position=position or "",
         passphrase=passphrase.encode() if passphrase else None,
         **settings,

@@ -321,6 +321,7 @@ def _containers(job: _Job, marked: Marked) -> tuple[bytes, dict[str, bytes], tup
             parent_sidecar=read_neighbour(job.source.path, CREDENTIALS_SUFFIX),
             visible_text=marked.visible_text,
             title=job.source.path.name,
+            training=job.options.training,
         )
         if embedded:
             data = target.getvalue()

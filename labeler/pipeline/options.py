@@ -26,6 +26,8 @@ class LabelOptions:
         produce_id: id of the content; default a random UUID, hex.
         author: who claims authorship.
         rights: rights statement.
+        training: whether the content may be used to train AI, written into the manifest: ``allowed``,
+            ``notAllowed``, or "" to say nothing.
         generator: the AI system as ``NAME/VERSION``.
         source_type: IPTC digital source type, last path part.
         lang: wording of the visible mark: ``zh``, ``en`` or ``both``; default the profile's.
@@ -48,6 +50,7 @@ class LabelOptions:
     produce_id: str = ""
     author: str = ""
     rights: str = ""
+    training: str = ""
     generator: str = ""
     source_type: str = "trainedAlgorithmicMedia"
     lang: str = ""
