@@ -18,10 +18,14 @@ BACKUP_SUFFIX = ".orig"
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """One file: where it is, and where its output goes (None for commands that write nothing)."""
+    """One file: where it is, and where its output goes (None for commands that write nothing).
+
+    ``in_place`` says that replacing the input is what was asked for.
+    """
 
     input: Path
     output: Path | None = None
+    in_place: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,7 +101,7 @@ def plan(
             )
         if target is not None:
             taken[target] = file
-        jobs.append(Job(file, target))
+        jobs.append(Job(file, target, in_place))
     return Plan(tuple(jobs), left_alone)
 
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import contextlib
+import filecmp
+import functools
 import os
 import shutil
 from dataclasses import dataclass
@@ -40,24 +42,52 @@ def label(task: LabelTask) -> LabelResult:
 
     job = task.job
     assert job.output is not None
+    back_up = functools.partial(_back_up, relabel=task.options.relabel)
     try:
-        if job.output == job.input:
-            return label_one(job.input, job.output, task.options, overwrite=True, before_publish=_back_up)
-        return label_one(job.input, job.output, task.options, overwrite=task.overwrite)
+        return label_one(
+            job.input,
+            job.output,
+            task.options,
+            overwrite=task.overwrite or job.in_place,
+            before_publish=back_up if _is_same(job.input, job.output) else None,
+        )
     except LabelerError as error:
         return label_failed(task, error)
 
 
-def _back_up(path: Path) -> None:
-    """Keep the original beside itself; a backup that is there already is the older original and stays."""
+def _is_same(one: Path, other: Path) -> bool:
+    """Whether the output would replace the input, under whatever name."""
+    try:
+        return one.samefile(other)
+    except OSError:
+        return False
+
+
+def _back_up(path: Path, *, relabel: bool) -> None:
+    """Keep the original beside itself, under a name that is free.
+
+    When a label is replaced, a backup that is there already is the original itself and stays alone. Otherwise
+    the file is a new original under an old name, and gets a backup with a number.
+    """
     backup = path.with_name(path.name + BACKUP_SUFFIX)
-    if os.path.lexists(backup):
-        return
+    number = 0
+    while os.path.lexists(backup):
+        if relabel or _is_equal(path, backup):
+            return
+        number += 1
+        backup = path.with_name(f"{path.name}.{number}{BACKUP_SUFFIX}")
     with contextlib.suppress(OSError):
         os.link(path, backup)
         return
     with publish(backup) as copy, path.open("rb") as original:
         shutil.copyfileobj(original, copy)
+
+
+def _is_equal(one: Path, other: Path) -> bool:
+    try:
+        return other.is_file() and filecmp.cmp(one, other, shallow=False)
+    except OSError:
+        return False
 
 
 def label_failed(task: LabelTask, error: Exception) -> LabelResult:
