@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from labeler.cli.common import PATH, option, write_data
+from labeler.cli.common import PATH, write_data
 from labeler.errors import ExitCode
 
 __all__ = ["command"]

@@ -103,7 +103,7 @@ def _issue(validity: dt.timedelta) -> tuple[x509.Certificate, x509.Certificate, 
     end = start + validity + dt.timedelta(hours=1)
     root_key = ec.generate_private_key(ec.SECP256R1())
     key = ec.generate_private_key(ec.SECP256R1())
-    root_name, leaf_name = _name("labeler development root, TEST"), _name("labeler development signer, TEST")
+    root_name, leaf_name = _name("labeler development root, TEST"), _name(DEVELOPMENT_ORGANISATION)
     root_id = x509.SubjectKeyIdentifier.from_public_key(root_key.public_key())
     root = (
         _builder(root_name, root_name, root_key.public_key(), start, end)

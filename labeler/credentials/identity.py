@@ -273,4 +273,4 @@ def _name(leaf: x509.Certificate) -> str:
     parts = []
     for oid in (NameOID.COMMON_NAME, NameOID.ORGANIZATION_NAME):
         parts += [str(each.value) for each in leaf.subject.get_attributes_for_oid(oid)[:1]]
-    return " / ".join(parts)
+    return " / ".join(dict.fromkeys(parts))

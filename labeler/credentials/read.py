@@ -150,7 +150,9 @@ def _report(
         time=verdicts.time,
         chain=verdicts.chain,
         claim_generator=_claim_generator(active),
-        signer_name=" / ".join(filter(None, map(_text, map(signature.get, ("common_name", "issuer"))))),
+        signer_name=" / ".join(
+            dict.fromkeys(filter(None, map(_text, map(signature.get, ("common_name", "issuer")))))
+        ),
         signed_at=signed_at,
         codes=tuple(plain(code, 100) for code in verdicts.codes[:200]),
         source_type=_source_type(store, active),
