@@ -133,7 +133,7 @@ def whiten(host: HostEnergy, tile: int = TILE) -> Floats:
 
 @lru_cache(maxsize=4)
 def _bases(tile: int) -> tuple[Floats, Complexes]:
-    """DFT bases: (tile, 2 x 35) cosines and sines along x, (69, tile) complex along y."""
+    """DFT bases: (tile, 2 x 31) cosines and sines along x, (61, tile) complex along y."""
     x = np.arange(tile)
     angle = 2 * np.pi * np.outer(x, np.arange(GRID_COLUMNS)) / tile
     across = np.concatenate([np.cos(angle), -np.sin(angle)], axis=1)
@@ -159,7 +159,7 @@ def fold(plane: Floats, tile: int = TILE) -> Floats:
 
 
 def line_transform(cells: Floats) -> Complexes:
-    """DFT of tiles (n, tile, tile) at the lattice: (n, 69 x 35) complex64, row ky + 34, column kx."""
+    """DFT of tiles (n, tile, tile) at the lattice: (n, 61 x 31) complex64, row ky + 30, column kx."""
     count, tile = cells.shape[0], cells.shape[1]
     across, down = _bases(tile)
     rows = (cells.reshape(count * tile, tile) @ across).reshape(count, tile, 2, GRID_COLUMNS)
@@ -195,8 +195,8 @@ class Spectrum:
     """Lattice spectrum of one plane.
 
     Attributes:
-        cells: (16, 2415) complex64, a row for each cell class.
-        deviation: (2415,) float32, local root of the power of the sum of all classes: without a mark, a
+        cells: (16, 1891) complex64, a row for each cell class.
+        deviation: (1891,) float32, local root of the power of the sum of all classes: without a mark, a
             coefficient divided by it has E abs(x)^2 = 1.
     """
 

@@ -13,6 +13,8 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
+from labeler.watermark.layout import line_amplitude
+
 __all__ = ["add_delta", "delta_image", "mean_square_error", "resize_gain"]
 
 Floats: TypeAlias = npt.NDArray[np.float32]
@@ -115,11 +117,11 @@ def _gain(ratio: float, fine: bool) -> float:
     rng = np.random.default_rng(0)
     half = 64
     spectrum = np.zeros((2 * half, half + 1), np.complex128)
-    limit = 34 if fine else 28
+    limit = 30 if fine else 28
     fy, fx = np.meshgrid(np.fft.fftfreq(2 * half) * 2 * half, np.arange(half + 1), indexing="ij")
     radius = np.hypot(fy, fx)
     ring = (radius >= 4) & (radius <= limit)
-    shape = radius[ring] ** -0.7 if fine else radius[ring] ** -1.1 * np.exp(-((radius[ring] / 26) ** 4))
+    shape = line_amplitude("luma" if fine else "chroma", radius[ring])
     spectrum[ring] = shape * np.exp(2j * np.pi * rng.random(ring.sum()))
     noise = np.fft.irfft2(spectrum).astype(np.float32)
     whole = (2 * half, 2 * half)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
@@ -68,14 +68,19 @@ class Searched:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Stage:
+    """One list of hypotheses; ``frame`` 0 is the usual working frame, 1 the small one."""
+
     name: str
     matrices: Callable[[int, int], Any]
     keep: float
     gate: float
+    frame: int = 0
 
 
 _STAGES = (
     _Stage(name="scale", matrices=lambda h, w: hypotheses.scales(), keep=0.5, gate=5.6),
+    _Stage(name="small scale", matrices=lambda h, w: hypotheses.scales(), keep=0.5, gate=5.6, frame=1),
+    _Stage(name="perspective", matrices=lambda h, w: None, keep=1, gate=0),
     _Stage(name="aspect", matrices=lambda h, w: hypotheses.aspects(), keep=0.5, gate=5.6),
     _Stage(name="rotation", matrices=hypotheses.rotations, keep=0.35, gate=6.1),
     _Stage(name="turn and crop", matrices=lambda h, w: hypotheses.small_turns(), keep=0.35, gate=6.1),
@@ -83,41 +88,44 @@ _STAGES = (
 )
 
 
-def full_search(pixels: Pixels, reading: Reading, field: Field, layout: Layout) -> Searched:
+def full_search(
+    pixels: Pixels, readings: Sequence[Reading], fields: Sequence[Field], layout: Layout
+) -> Searched:
     """Search all geometries.
 
     Args:
         pixels: the received picture.
-        reading: of its working frame.
-        field: spectra of that frame.
+        readings: of its working frame and of its small frame.
+        fields: spectra of both.
         layout: the key's layout.
     """
     best_z = 0.0
-    readings = 0
-    for name, candidate in _candidates(field, layout):
+    tried = 0
+    for stage, candidate in _candidates(fields, layout):
         best_z = max(best_z, candidate.z)
-        if readings >= _READINGS_MAX:
+        if tried >= _READINGS_MAX:
             break
-        readings += 1
-        found = _attempt(pixels, reading, field, layout, candidate, name)
+        tried += 1
+        found = _attempt(pixels, readings[stage.frame], fields[stage.frame], layout, candidate, stage.name)
         if found is not None:
-            return Searched(found=found, best_z=best_z, readings=readings)
-    return Searched(found=None, best_z=best_z, readings=readings)
+            return Searched(found=found, best_z=best_z, readings=tried)
+    return Searched(found=None, best_z=best_z, readings=tried)
 
 
-def _candidates(field: Field, layout: Layout) -> Iterator[tuple[str, Candidate]]:
+def _candidates(fields: Sequence[Field], layout: Layout) -> Iterator[tuple[_Stage, Candidate]]:
     tried: list[Candidate] = []
     for stage in _STAGES:
+        field = fields[stage.frame]
         matrices = stage.matrices(field.height, field.width)
+        if matrices is None:
+            yield stage, Candidate(matrix=np.eye(2), shift=np.array(field.centre), z=0.0)
+            continue
         rough = search(field, layout, matrices, keep=stage.keep, best=5)
         refined = [refine(field, layout, candidate) for candidate in rough]
         for candidate in sorted(refined, key=lambda c: -c.z)[:3]:
             if candidate.z >= stage.gate and not any(_alike(candidate, other) for other in tried):
                 tried.append(candidate)
-                yield stage.name, candidate
-        if stage.name == "scale":
-            identity = Candidate(matrix=np.eye(2), shift=np.array(field.centre), z=0.0)
-            yield "perspective", identity
+                yield stage, candidate
 
 
 def _alike(one: Candidate, two: Candidate) -> bool:

@@ -36,7 +36,7 @@ Complexes: TypeAlias = npt.NDArray[np.complex64]
 
 _CLIP_LOSS = 0.93  # mean slope of clip(x, 3) for the whitened host
 _STEP = 0.36  # share of a margin's deviation that one round corrects
-_ROUNDS = 3
+_ROUNDS = 1
 _SYMBOL_MIN, _SYMBOL_MAX = 0.2, 3.0
 _SYNC_STEP = 0.5
 _SYNC_MIN, _SYNC_MAX = 0.3, 2.0

@@ -147,7 +147,7 @@ def _delta(pixels: Pixels, payload: bytes, layout: Layout, *, base: float, psnr:
     ratio = height / size[0]
     if small:
         base -= _SMALL_LOSS
-        return mark_frame(host, messages, layout, base=base, psnr=psnr, ratio=ratio, colour=False)
+        return mark_frame(host, messages, layout, base=base, psnr=psnr, ratio=ratio, small=True)
     if height * width <= _LARGE:
         return mark_frame(host, messages, layout, base=base, psnr=psnr, ratio=ratio)
     first, second = _LAYER_GAINS
@@ -252,16 +252,16 @@ def detect(
                 return _report(turned[0], key, turned[1])
     if quick:
         return WatermarkReport(state=State.ABSENT, geometry={"search": "quick"})
-    return _search(pixels, readings[0], keys, layouts)
+    return _search(pixels, readings, keys, layouts)
 
 
 def _search(
-    pixels: Pixels, reading: Reading, keys: Sequence[WatermarkKey], layouts: Sequence[Layout]
+    pixels: Pixels, readings: Sequence[Reading], keys: Sequence[WatermarkKey], layouts: Sequence[Layout]
 ) -> WatermarkReport:
-    field = field_of(reading.luma, reading.chroma)
+    fields = [field_of(reading.luma, reading.chroma) for reading in readings]
     traces = []
     for key, layout in zip(keys, layouts, strict=True):
-        searched = full_search(pixels, reading, field, layout)
+        searched = full_search(pixels, readings, fields, layout)
         if searched.found is not None:
             return _search_report(searched.found, key)
         log10_p = trace_log10(searched.best_z)

@@ -2,7 +2,7 @@
 
 The mark is a sum of cosines that are periodic over a tile of 128 x 128 px of the working frame. Its
 frequencies are the lattice points (kx, ky)/128 of the half plane ``kx > 0 or (kx = 0 and ky > 0)`` with
-``4 <= |k| <= 34``. From the key come, by SHA-256 in counter mode (:class:`KeyStream`):
+``4 <= |k| <= 30``. From the key come, by SHA-256 in counter mode (:class:`KeyStream`):
 
 * 64 sync lines of the ring 6..16, spread over all angles, each with a phase per carrier;
 * for each carrier the code bit and the chip (+-1) of every quadrature of every other line. Lines are taken
@@ -24,7 +24,16 @@ import numpy.typing as npt
 
 from labeler.watermark.code import CODE_BITS
 
-__all__ = ["CELL_CLASSES", "CELL_PERIOD", "TILE", "Carrier", "KeyStream", "Layout", "grid_index"]
+__all__ = [
+    "CELL_CLASSES",
+    "CELL_PERIOD",
+    "TILE",
+    "Carrier",
+    "KeyStream",
+    "Layout",
+    "grid_index",
+    "line_amplitude",
+]
 
 Ints: TypeAlias = npt.NDArray[np.int64]
 Floats: TypeAlias = npt.NDArray[np.float32]
@@ -34,7 +43,7 @@ TILE = 128
 CELL_PERIOD = 4
 """Cells repeat after so many tiles in each direction."""
 CELL_CLASSES = CELL_PERIOD**2
-RADIUS_MIN, RADIUS_MAX = 4, 34
+RADIUS_MIN, RADIUS_MAX = 4, 30
 CHROMA_RADIUS_MAX = 28
 """Chroma is kept in a frame of half the resolution, whose Nyquist frequency is |k| = 32."""
 SYNC_LINES = 64
@@ -83,7 +92,7 @@ class KeyStream:
 
 
 def grid_index(k: Ints) -> Ints:
-    """Index of lines (n, 2) of (kx >= 0, ky) in a flattened spectrum grid of 69 rows (ky) x 35 columns (kx)."""
+    """Index of lines (n, 2) of (kx >= 0, ky) in a flattened spectrum grid of 61 rows (ky) x 31 columns (kx)."""
     index: Ints = (k[:, 1] + RADIUS_MAX) * GRID_COLUMNS + k[:, 0]
     return index
 
@@ -211,10 +220,15 @@ _SYNC_SHARE = 0.20
 
 
 def line_amplitude(name: str, radius: npt.NDArray[np.floating]) -> Floats:
-    """Relative amplitude of a line: |k|^-0.7 for luma, |k|^-1.1 exp(-(|k|/26)^4) for chroma."""
+    """Relative amplitude of a line.
+
+    Luma: |k|^-0.35 exp(-(|k|/25)^4) (1 - exp(-(|k|/6)^2)), the band that codecs and scaling leave;
+    chroma: |k|^-1.1 exp(-(|k|/26)^4).
+    """
     if name == "luma":
-        return (radius**-0.7).astype(np.float32)
-    return (radius**-1.1 * np.exp(-((radius / 26) ** 4))).astype(np.float32)
+        band = np.exp(-((radius / 25) ** 4)) * (1 - np.exp(-((radius / 6) ** 2)))
+        return np.asarray(radius**-0.35 * band, np.float32)
+    return np.asarray(radius**-1.1 * np.exp(-((radius / 26) ** 4)), np.float32)
 
 
 @lru_cache(maxsize=8)

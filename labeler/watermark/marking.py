@@ -22,7 +22,7 @@ __all__ = ["Delta", "Host", "host_of", "is_document", "mark_frame"]
 
 Floats: TypeAlias = npt.NDArray[np.float32]
 
-_CHROMA_SHARE = 0.20
+_CHROMA_SHARE = 0.15
 """Share of the mean square error that goes to chroma."""
 _GREY = 1.5  # largest deviation of Cb in a picture that counts as grey
 _DOCUMENT_FLAT, _DOCUMENT_ACTIVITY = 0.35, 9.0
@@ -76,7 +76,7 @@ def mark_frame(
     base: float,
     psnr: float | None = None,
     ratio: float = 1.0,
-    colour: bool = True,
+    small: bool = False,
 ) -> Delta:
     """Make the mark of a frame.
 
@@ -87,15 +87,15 @@ def mark_frame(
         base: PSNR for a picture of average texture, dB.
         psnr: aim at this PSNR instead, whatever the texture.
         ratio: side of the picture over side of the frame.
-        colour: whether chroma may carry a part of the mark.
+        small: the class of small pictures and documents: luma only, relaxed caps.
     """
     planes, mask = host.planes, host.mask
     blue, red = planes.chroma, planes.red
-    carries = colour and blue is not None and float(np.abs(blue - 128).max()) > _GREY
+    carries = not small and blue is not None and float(np.abs(blue - 128).max()) > _GREY
     share = _CHROMA_SHARE if carries else 0.0
-    target = psnr if psnr is not None else target_psnr(mask.activity, base)
+    target = psnr if psnr is not None else target_psnr(mask.activity, base, small=small)
     error = max(255**2 / 10 ** (target / 10) - _ROUNDING, 0.02)
-    scales = [mask.scaled((1 - share) * error / resize_gain(ratio, fine=True))]
+    scales = [mask.scaled((1 - share) * error / resize_gain(ratio, fine=True), relaxed=small)]
     plans = [plan_carrier(host.luma, scales[0], layout.luma, layout)]
     if carries and blue is not None and red is not None:
         scales.append(mask.scaled(share * error / CHROMA_POWER / resize_gain(ratio, fine=False)))

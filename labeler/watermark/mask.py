@@ -23,8 +23,10 @@ Floats: TypeAlias = npt.NDArray[np.float32]
 _ENERGY_MAX = 20.0**2
 _ENERGY_FLOOR = 2.0**2
 _LOG_STEP = 12.0
-_SMOOTH_RMS = 0.9  # cap of the local rms where the texture is under one grey level
+_SMOOTH_RMS = 0.8  # cap of the local rms where the texture is under one grey level
 _SATURATED_RMS = 0.7
+_RELAXED = 2.0  # factor on both caps for small pictures and documents
+_GAIN_MAX, _GAIN_MAX_SMALL = 3.5, 1.5  # dB above the base for quiet pictures
 _WHITE, _BLACK = 252.0, 3.0
 
 
@@ -44,24 +46,26 @@ class Mask:
     activity: float
     flat: float
 
-    def scaled(self, mean_square: float) -> Floats:
+    def scaled(self, mean_square: float, *, relaxed: bool = False) -> Floats:
         """Local rms of a mark of unit tile whose mean square is ``mean_square``, caps respected.
 
+        Small pictures and documents have relaxed caps.
         Where a cap bites, the rest of the picture takes over (three rounds), by at most 6 dB.
         """
         base = self.amplitude * np.float32(
             np.sqrt(mean_square / max(float((self.amplitude**2).mean()), 1e-12))
         )
-        result = np.minimum(base, self.cap)
+        cap = self.cap * np.float32(_RELAXED) if relaxed else self.cap
+        result = np.minimum(base, cap)
         gain = 1.0
         for _ in range(3):
-            free = base * np.float32(gain) < self.cap
+            free = base * np.float32(gain) < cap
             spent = float((result[~free] ** 2).sum())
             room = float(((base[free]) ** 2).sum())
             if room <= 0:
                 break
             gain = min(np.sqrt(max(mean_square * base.size - spent, 0) / room), 2.0)
-            result = np.minimum(base * np.float32(gain), self.cap)
+            result = np.minimum(base * np.float32(gain), cap)
         return np.asarray(result, np.float32)
 
 
@@ -90,6 +94,8 @@ def mask_of(luma: Floats, host: HostEnergy) -> Mask:
     )
 
 
-def target_psnr(activity: float, base: float) -> float:
-    """PSNR for a picture, dB: 2.6 decibels more for half the texture, within -1.85 and +5 dB of the base."""
-    return base + float(np.clip(-2.6 * np.log2(max(activity, 1e-3) / 8.75), -1.85, 5.0))
+def target_psnr(activity: float, base: float, *, small: bool = False) -> float:
+    """PSNR for a picture, dB: 2.6 more for half the texture, from -1.85 to +3.5 (small: +1.5) about the base."""
+    return base + float(
+        np.clip(-2.6 * np.log2(max(activity, 1e-3) / 8.75), -1.85, _GAIN_MAX_SMALL if small else _GAIN_MAX)
+    )

@@ -50,7 +50,7 @@ class Orientation:
         """Periodic spectrum of the upright array at lines k (n, 2), from that of the array as it is.
 
         Args:
-            grid: (2415,) spectrum of the array as it is, all cells summed.
+            grid: (1891,) spectrum of the array as it is, all cells summed.
             k: lines wanted.
             height: of the array, px.
             width: of the array, px.

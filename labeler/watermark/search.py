@@ -21,8 +21,8 @@ __all__ = ["Candidate", "Field", "field_of", "refine", "search"]
 
 Floats: TypeAlias = npt.NDArray[np.float32]
 
-_SIDE = 1024  # of the zero-padded spectrum, half-resolution px
-_BINS = 2 * _SIDE  # bins per cycle of a frame px
+_SIDE, _SIDE_SMALL = 1024, 512  # of the zero-padded spectrum, half-resolution px
+_SMALL = 420  # a frame whose longer side is at most this has the small spectrum, px
 _GRID = 40  # translations tried along each side of the tile
 _MODULUS_MAX = 3.0
 _POWER_MAX = 2.5
@@ -34,8 +34,9 @@ class Field:
     """Normalised spectra of a whitened frame, half plane fx >= 0.
 
     Attributes:
-        spectra: one (1024, 513, 2) float32 per carrier, real and imaginary part, row fy + 512.
-        power: one (1024, 513) float32 per carrier, modulus clipped at 2.5.
+        spectra: one (s, s/2 + 1, 2) float32 per carrier, real and imaginary part, row fy + s/2; s is 1024, or
+            512 for a small frame.
+        power: one (s, s/2 + 1) float32 per carrier, modulus clipped at 2.5.
         height: of the frame, px.
         width: of the frame, px.
     """
@@ -44,6 +45,11 @@ class Field:
     power: tuple[Floats, ...]
     height: int
     width: int
+
+    @property
+    def side(self) -> int:
+        """Side s of the spectra."""
+        return int(self.power[0].shape[0])
 
     @property
     def centre(self) -> tuple[float, float]:
@@ -74,31 +80,32 @@ def field_of(luma: Floats, chroma: Floats | None) -> Field:
     if chroma is not None:
         halves.append(chroma)
     spectra, powers = [], []
+    side = _SIDE_SMALL if max(height, width) <= _SMALL else _SIDE
     for half in halves:
-        normal, power = _transform(half)
+        normal, power = _transform(half, side)
         spectra.append(normal)
         powers.append(power)
     return Field(spectra=tuple(spectra), power=tuple(powers), height=height, width=width)
 
 
-def _transform(half: Floats) -> tuple[Floats, Floats]:
+def _transform(half: Floats, side: int) -> tuple[Floats, Floats]:
     height, width = half.shape
-    if max(height, width) > _SIDE:
-        top, left = max((height - _SIDE) // 2, 0), max((width - _SIDE) // 2, 0)
-        half = half[top : top + _SIDE, left : left + _SIDE]
+    if max(height, width) > side:
+        top, left = max((height - side) // 2, 0), max((width - side) // 2, 0)
+        half = half[top : top + side, left : left + side]
         height, width = half.shape
     cy, cx = height // 2, width // 2
-    padded = np.zeros((_SIDE, _SIDE), np.float32)
+    padded = np.zeros((side, side), np.float32)
     padded[: height - cy, : width - cx] = half[cy:, cx:]
-    padded[: height - cy, _SIDE - cx :] = half[cy:, :cx]
-    padded[_SIDE - cy :, : width - cx] = half[:cy, cx:]
-    padded[_SIDE - cy :, _SIDE - cx :] = half[:cy, :cx]
+    padded[: height - cy, side - cx :] = half[cy:, :cx]
+    padded[side - cy :, : width - cx] = half[:cy, cx:]
+    padded[side - cy :, side - cx :] = half[:cy, :cx]
     full = np.fft.fftshift(np.fft.rfft2(padded), axes=0).astype(np.complex64)
-    parts = full.view(np.float32).reshape(_SIDE, _SIDE // 2 + 1, 2)
+    parts = full.view(np.float32).reshape(side, side // 2 + 1, 2)
     power = parts[:, :, 0] ** 2 + parts[:, :, 1] ** 2
     small = cv2.resize(power, (33, 64), interpolation=cv2.INTER_AREA)
     local = cv2.blur(small, (7, 7), borderType=cv2.BORDER_REFLECT_101) + 1e-9
-    inverse = cv2.resize(1 / np.sqrt(local), (_SIDE // 2 + 1, _SIDE), interpolation=cv2.INTER_LINEAR)
+    inverse = cv2.resize(1 / np.sqrt(local), (side // 2 + 1, side), interpolation=cv2.INTER_LINEAR)
     normal = np.ascontiguousarray(parts * inverse[:, :, None])
     modulus = np.minimum(cv2.sqrt(power) * inverse, np.float32(_POWER_MAX))
     return np.asarray(normal, np.float32), np.asarray(modulus, np.float32)
@@ -116,14 +123,14 @@ def _phases(key: bytes, chroma: bool) -> tuple[Floats, Floats]:
     return np.cos(angle).astype(np.float32), np.sin(angle).astype(np.float32)
 
 
-def _coordinates(matrices: npt.NDArray[Any], layout: Layout) -> tuple[Floats, Floats, Floats]:
+def _coordinates(matrices: npt.NDArray[Any], layout: Layout, side: int) -> tuple[Floats, Floats, Floats]:
     """Where hypotheses (n, 2, 2) read the spectra: column, row (n, 64), and -1 where conjugated."""
-    k = layout.sync.astype(np.float32) * np.float32(_BINS / TILE)
+    k = layout.sync.astype(np.float32) * np.float32(2 * side / TILE)
     place = matrices.astype(np.float32).reshape(-1, 2) @ k.T
     fx, fy = place[0::2], place[1::2]
     sign = np.where(fx < 0, np.float32(-1), np.float32(1))
     column = np.ascontiguousarray(fx * sign, np.float32)
-    row = np.ascontiguousarray(fy * sign + np.float32(_SIDE // 2), np.float32)
+    row = np.ascontiguousarray(fy * sign + np.float32(side // 2), np.float32)
     return column, row, sign
 
 
@@ -145,7 +152,7 @@ def power_scores(field: Field, matrices: npt.NDArray[Any], layout: Layout) -> Fl
     scores = np.empty(len(matrices), np.float32)
     for start in range(0, len(matrices), 4096):
         part = slice(start, start + 4096)
-        column, row, _ = _coordinates(matrices[part], layout)
+        column, row, _ = _coordinates(matrices[part], layout, field.side)
         total = np.zeros(len(column), np.float32)
         best = np.full(len(column), -np.inf, np.float32)
         for number, power in enumerate(field.power, start=1):
@@ -195,7 +202,7 @@ def _correlate(
 ) -> tuple[Floats, npt.NDArray[np.int64]]:
     """Best z and its translation for B and -B: (2, n) each."""
     count = len(matrices)
-    column, row, sign = _coordinates(matrices, layout)
+    column, row, sign = _coordinates(matrices, layout, field.side)
     z = np.full((2, count), -np.inf, np.float32)
     index = np.zeros((2, count), np.int64)
     rows = np.arange(count)
@@ -218,7 +225,7 @@ def _correlate(
 
 def z_of(field: Field, layout: Layout, matrices: npt.NDArray[Any], shifts: npt.NDArray[Any]) -> Floats:
     """The sync statistic of hypotheses (n, 2, 2) at translations (n, 2), (n,) float32."""
-    column, row, sign = _coordinates(matrices, layout)
+    column, row, sign = _coordinates(matrices, layout, field.side)
     angle = (shifts @ layout.sync.T.astype(np.float64)) * (2 * np.pi / TILE)
     top = np.zeros(len(matrices))
     variance = np.zeros(len(matrices))

@@ -92,11 +92,11 @@ def test_line_transform_and_synthesis_agree() -> None:
     assert cells.shape == (16, 128, 128)
     assert cells.sum() == pytest.approx(plane.sum(), abs=0.05)
     reference = np.fft.fft2(cells[5])
-    grid = line_transform(cells).reshape(16, 69, 35)
-    assert np.allclose(grid[5, 34 + 7, 12], reference[7, 12], rtol=1e-3, atol=0.05)
-    assert np.allclose(grid[5, 34 - 9, 3], reference[-9, 3], rtol=1e-3, atol=0.05)
-    lines = np.zeros((1, 69 * 35), np.complex64)
-    lines[0, (34 - 5) * 35 + 8] = 1j
+    grid = line_transform(cells).reshape(16, 61, 31)
+    assert np.allclose(grid[5, 30 + 7, 12], reference[7, 12], rtol=1e-3, atol=0.05)
+    assert np.allclose(grid[5, 30 - 9, 3], reference[-9, 3], rtol=1e-3, atol=0.05)
+    lines = np.zeros((1, 61 * 31), np.complex64)
+    lines[0, (30 - 5) * 31 + 8] = 1j
     y, x = np.mgrid[0:128, 0:128]
     expected = np.cos(2 * np.pi * (8 * x - 5 * y) / 128 + np.pi / 2)
     assert np.allclose(synthesis(lines)[0], expected, atol=1e-3)
