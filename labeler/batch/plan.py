@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -42,30 +42,60 @@ def find_inputs(
     """Every file asked for, with its path below the output folder.
 
     A file is taken as it is; a folder is walked in name order without following links. Hidden files and
-    folders inside it, and the folder ``skip`` (the output), are left out.
+    folders inside it, and the folder ``skip`` (the output), are left out. A folder that cannot be listed comes
+    out itself, so that reading it fails where it is reported.
 
     Raises:
         NotARegularFile: a folder without ``recursive``.
         InputError: no such file.
     """
-    skip = skip.resolve() if skip else None
+    skip = _resolved(skip) if skip else None
     for path in inputs:
-        if not path.is_dir():
+        if not _is_folder(path):
             if not os.path.lexists(path):
                 raise InputError("there is no such file or folder.", remedy="Check the path.", path=path)
             yield path, Path(path.name)
             continue
         if not recursive:
             raise NotARegularFile("this is a folder.", remedy="Use -r to label what is in it.", path=path)
-        for folder, names, files in os.walk(path, followlinks=False):
+        closed: list[Path] = []
+        for folder, names, files in os.walk(path, followlinks=False, onerror=_collect(closed)):
             here = Path(folder)
             names[:] = sorted(
-                name for name in names if not name.startswith(".") and (here / name).resolve() != skip
+                name for name in names if not name.startswith(".") and _resolved(here / name) != skip
             )
             for name in sorted(files):
                 file = here / name
-                if not name.startswith(".") and file.is_file() and not file.is_symlink():
+                if not name.startswith(".") and not file.is_symlink() and file.is_file():
                     yield file, file.relative_to(path)
+        for each in closed:
+            yield each, each.relative_to(path)
+
+
+def _collect(closed: list[Path]) -> Callable[[OSError], None]:
+    """Remember folders that cannot be listed: the run reports them as failed instead of passing them over."""
+
+    def remember(error: OSError) -> None:
+        closed.append(Path(error.filename))
+
+    return remember
+
+
+def _is_folder(path: Path) -> bool:
+    try:
+        return path.is_dir()
+    except (OSError, ValueError) as error:  # a name that no file can have
+        reason = getattr(error, "strerror", None) or error
+        raise InputError(f"this cannot be a file: {reason}.", remedy="Check the path.", path=path) from error
+
+
+def _resolved(path: Path) -> Path:
+    try:
+        return path.resolve()
+    except (OSError, RuntimeError) as error:  # RuntimeError: a loop of links, before Python 3.13
+        raise OutputError(
+            "the path leads in circles or cannot be followed.", remedy="Remove the link.", path=path
+        ) from error
 
 
 def _is_media(path: Path) -> bool:
@@ -86,7 +116,7 @@ def plan(
         OutputError: an output would lie outside the output folder.
     """
     given = list(inputs)
-    named = {path for path in given if not path.is_dir()}
+    named = {path for path in given if not _is_folder(path)}
     jobs: list[Job] = []
     taken: dict[Path, Path] = {}
     left_alone = 0
@@ -107,6 +137,6 @@ def plan(
 
 def _inside(folder: Path, below: Path) -> Path:
     target = folder / below
-    if not target.parent.resolve().is_relative_to(folder.resolve()):
+    if not _resolved(target.parent).is_relative_to(_resolved(folder)):
         raise OutputError("a link leads out of the output folder.", remedy="Remove the link.", path=target)
     return target

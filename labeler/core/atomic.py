@@ -112,8 +112,14 @@ def create_private(path: Path, data: bytes) -> None:
 
     Raises:
         OutputExists: the file is there already.
+        OutputError: it cannot be written.
     """
-    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    except OSError as error:
+        raise OutputError(
+            f"cannot make the folder: {error.strerror or error}.", remedy="Check the path.", path=path.parent
+        ) from error
     with publish(path, mode=0o600) as file:
         file.write(data)
 

@@ -344,6 +344,13 @@ def test_sweeping_a_folder_that_is_not_there_is_no_error(tmp_path: Path) -> None
     assert sweep_stale(tmp_path / "nowhere") == 0
 
 
+@pytest.mark.parametrize("folder", ["file", "file/below", "/proc/nowhere"])
+def test_a_secret_in_a_folder_that_cannot_be_is_a_typed_error(tmp_path: Path, folder: str) -> None:
+    (tmp_path / "file").write_bytes(b"x")
+    with pytest.raises(OutputError):
+        create_private(tmp_path / folder / "k", b"one")
+
+
 def test_a_secret_is_written_once(tmp_path: Path) -> None:
     path = tmp_path / "keys" / "k"
     create_private(path, b"one")

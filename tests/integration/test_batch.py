@@ -6,6 +6,7 @@ import os
 import signal
 import subprocess
 import sys
+import tempfile
 import time
 from pathlib import Path
 from typing import Any
@@ -103,6 +104,47 @@ def test_the_plan_refuses_what_cannot_be_meant(tmp_path: Path) -> None:
     files(tmp_path, "one/sub/b.png")
     with pytest.raises(OutputError, match="link"):
         plan.plan([tmp_path / "one"], recursive=True, output=tmp_path / "out")
+
+
+def test_names_that_no_file_can_have_are_typed_errors(tmp_path: Path) -> None:
+    for path in (tmp_path / ("n" * 300), Path("d/" * 3000), tmp_path / "nul\0byte"):
+        with pytest.raises(InputError):
+            plan.plan([path], recursive=True, output=tmp_path / "out")
+
+
+def test_a_loop_of_links_as_output_is_a_typed_error(tmp_path: Path) -> None:
+    files(tmp_path, "a.png", "in/a.png")
+    (tmp_path / "loop").symlink_to(tmp_path / "loop")
+    for inputs in (["a.png"], ["-r", "in"]):
+        command = [*LABELER, "label", "--producer", "p", "--layers", "metadata", *inputs, "-o", "loop"]
+        outcome = watched(command, tmp_path, cwd=tmp_path)
+        assert outcome.code == ExitCode.OUTPUT and b"Traceback" not in outcome.err, outcome.err
+
+
+def test_a_folder_that_cannot_be_listed_is_reported_and_not_passed_over() -> None:
+    script = """
+import os, sys
+from pathlib import Path
+from labeler.batch import plan, work
+from labeler.pipeline.options import LabelOptions
+import labeler.pipeline.label
+if os.geteuid() == 0:
+    os.setgroups([])
+    os.setuid(65534)
+root = Path(sys.argv[1])
+jobs = plan.plan([root / "in"], recursive=True, output=root / "out").jobs
+assert [job.input.name for job in jobs] == ["a.png", "closed"], jobs
+result = work.label(work.LabelTask(jobs[1], LabelOptions(producer="p")))
+assert result.error and result.error.code == "input-error" and "ermission" in result.error.message, result
+"""
+    with tempfile.TemporaryDirectory() as name:
+        root = Path(name)
+        files(root, "in/a.png", "in/closed/b.png")
+        root.chmod(0o755)
+        (root / "in" / "closed").chmod(0)
+        run = subprocess.run([sys.executable, "-c", script, name], capture_output=True, timeout=60)
+        (root / "in" / "closed").chmod(0o755)
+    assert run.returncode == 0, run.stderr
 
 
 def test_the_same_input_twice_is_one_job_or_refused_and_never_a_race(tmp_path: Path) -> None:
