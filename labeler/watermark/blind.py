@@ -30,6 +30,10 @@ _PROFILES = 5
 _LOOKS = 1e12
 _SEARCH_SHARE = 0.4
 """Part of the error of a verification that the search may spend; identity and turns have the rest."""
+_REFINE_GAIN = 0.6
+"""What the second refinement may add to a sync statistic."""
+_AGAIN_Z = 5.8
+"""From this sync statistic on the candidate is also read without registration."""
 _POLISH_Z = 6.3
 """From this sync statistic on a reading that does not decode is registered once more."""
 
@@ -121,8 +125,11 @@ def _candidates(fields: Sequence[Field], layout: Layout) -> Iterator[tuple[_Stag
             yield stage, Candidate(matrix=np.eye(2), shift=np.array(field.centre), z=0.0)
             continue
         rough = search(field, layout, matrices, keep=stage.keep, best=5)
-        refined = [refine(field, layout, candidate) for candidate in rough]
-        for candidate in sorted(refined, key=lambda c: -c.z)[:3]:
+        better = sorted((refine(field, layout, candidate) for candidate in rough), key=lambda c: -c.z)
+        for start in better[:3]:
+            if start.z < stage.gate - _REFINE_GAIN:
+                break
+            candidate = refine(field, layout, start, rounds=3, samples=192, wide=0.35)
             if candidate.z >= stage.gate and not any(_alike(candidate, other) for other in tried):
                 tried.append(candidate)
                 yield stage, candidate
@@ -137,9 +144,9 @@ def _alike(one: Candidate, two: Candidate) -> bool:
 def _attempt(
     pixels: Pixels, reading: Reading, field: Field, layout: Layout, candidate: Candidate, stage: str
 ) -> Found | None:
-    placement = place(candidate, field)
+    start = place(candidate, field)
     spread = 8.0 if stage == "perspective" else 2.0
-    placement, _ = register(reading, placement, layout, spread=spread)
+    placement, _ = register(reading, start, layout, spread=spread)
     frame = (field.height, field.width)
     placement, _ = register(reading, placement, layout, reach=12, step=0.35, spread=0.8)
     upright = unwarp(pixels, frame, placement)
@@ -150,6 +157,8 @@ def _attempt(
     if found is None and z > _POLISH_Z:
         placement, _ = register(reading, placement, layout, reach=12, step=0.2, spread=0.6)
         found = _decode(unwarp(pixels, frame, placement), layout, placement, stage)
+    if found is None and z > _AGAIN_Z:
+        found = _decode(unwarp(pixels, frame, start), layout, start, stage)
     return found
 
 
@@ -157,7 +166,7 @@ def _decode(upright: Reading, layout: Layout, placement: Placement, stage: str) 
     decoded = decode_cells(upright.evidence, layout)
     if decoded is None:
         return None
-    log10_p = accept_log10(decoded.rho, 2 * _READINGS_MAX * CELL_CLASSES * _PROFILES / _SEARCH_SHARE)
+    log10_p = accept_log10(decoded.rho, 3 * _READINGS_MAX * CELL_CLASSES * _PROFILES / _SEARCH_SHARE)
     if log10_p > ACCEPT_LOG10:
         return None
     return Found(decoded=decoded, placement=placement, stage=stage, log10_p=log10_p)

@@ -116,14 +116,14 @@ def _relative(carrier: Carrier) -> Floats:
 
 
 def sync_z(evidence: Evidence, layout: Layout) -> float:
-    """The sync statistic at zero translation, luma and chroma together or luma alone, whichever is higher."""
+    """The sync statistic at zero translation, of luma, of chroma, or of both, whichever is highest."""
     weight = np.ones(len(layout.sync), np.float32)
     top, variance = sync_score(evidence.luma.sync(layout.sync_grid), layout.luma.sync_phase, weight)
     z: float = top / math.sqrt(max(variance, 1e-12))
     if evidence.chroma is None:
         return z
     more, extra = sync_score(evidence.chroma.sync(layout.sync_grid), layout.chroma.sync_phase, weight)
-    return max(z, (top + more) / math.sqrt(max(variance + extra, 1e-12)))
+    return max(z, more / math.sqrt(max(extra, 1e-12)), (top + more) / math.sqrt(max(variance + extra, 1e-12)))
 
 
 def observe(evidence: Evidence, layout: Layout, *, row: int = 0, column: int = 0) -> Observed:

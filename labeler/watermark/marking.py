@@ -22,7 +22,7 @@ __all__ = ["Delta", "Host", "host_of", "is_document", "mark_frame"]
 
 Floats: TypeAlias = npt.NDArray[np.float32]
 
-_CHROMA_SHARE = 0.15
+_CHROMA_SHARE = 0.18
 """Share of the mean square error that goes to chroma."""
 _GREY = 1.5  # largest deviation of Cb in a picture that counts as grey
 _DOCUMENT_FLAT, _DOCUMENT_ACTIVITY = 0.35, 9.0

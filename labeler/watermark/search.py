@@ -26,6 +26,7 @@ _SMALL = 420  # a frame whose longer side is at most this has the small spectrum
 _GRID = 40  # translations tried along each side of the tile
 _MODULUS_MAX = 3.0
 _POWER_MAX = 2.5
+_MEAN_MODULUS = 0.886  # of a complex Gaussian of unit power
 _BATCH = 256
 
 
@@ -156,8 +157,9 @@ def power_scores(field: Field, matrices: npt.NDArray[Any], layout: Layout) -> Fl
         total = np.zeros(len(column), np.float32)
         best = np.full(len(column), -np.inf, np.float32)
         for number, power in enumerate(field.power, start=1):
-            total += cv2.remap(power, column, row, cv2.INTER_LINEAR).mean(axis=1) - np.float32(0.886)
-            best = np.maximum(best, total / np.float32(number**0.5))
+            alone = cv2.remap(power, column, row, cv2.INTER_LINEAR).mean(axis=1) - np.float32(_MEAN_MODULUS)
+            total += alone
+            best = np.maximum(best, np.maximum(alone, total / np.float32(number**0.5)))
         scores[part] = best
     return scores
 
@@ -206,49 +208,73 @@ def _correlate(
     z = np.full((2, count), -np.inf, np.float32)
     index = np.zeros((2, count), np.int64)
     rows = np.arange(count)
-    variance = np.zeros(count, np.float32)
-    sums: list[Any] = [0.0, 0.0]
+
+    def note(twin: int, correlation: Floats, variance: Floats) -> None:
+        place = correlation.argmax(axis=1)
+        value = correlation[rows, place] / np.sqrt(variance)
+        better = value > z[twin]
+        z[twin] = np.where(better, value, z[twin])
+        index[twin] = np.where(better, place, index[twin])
+
+    before: list[Floats] = []
+    total = np.zeros(count, np.float32)
     for number, spectrum in enumerate(field.spectra):
-        real, imaginary, extra = _limit(*_read(spectrum, column, row, sign))
-        variance = variance + extra
+        real, imaginary, variance = _limit(*_read(spectrum, column, row, sign))
         cosine, sine = _phases(layout.key, number == 1)
         one, two = real @ cosine, imaginary @ sine
-        for twin, correlation in enumerate((one - two, one + two)):
-            sums[twin] = correlation if number == 0 else np.add(sums[twin], correlation, out=correlation)
-            place = sums[twin].argmax(axis=1)
-            value = sums[twin][rows, place] / np.sqrt(variance)
-            better = value > z[twin]
-            z[twin] = np.where(better, value, z[twin])
-            index[twin] = np.where(better, place, index[twin])
+        pair = [one - two, one + two]
+        total = total + variance
+        for twin in range(2):
+            note(twin, pair[twin], variance)
+            if before:
+                note(twin, np.add(before[twin], pair[twin], out=before[twin]), total)
+        before = before or pair
     return z, index
 
 
 def z_of(field: Field, layout: Layout, matrices: npt.NDArray[Any], shifts: npt.NDArray[Any]) -> Floats:
     """The sync statistic of hypotheses (n, 2, 2) at translations (n, 2), (n,) float32."""
     column, row, sign = _coordinates(matrices, layout, field.side)
-    angle = (shifts @ layout.sync.T.astype(np.float64)) * (2 * np.pi / TILE)
-    top = np.zeros(len(matrices))
-    variance = np.zeros(len(matrices))
-    best = np.full(len(matrices), -np.inf)
+    angle = (shifts.astype(np.float32) @ layout.sync.T.astype(np.float32)) * np.float32(2 * np.pi / TILE)
+    top = np.zeros(len(matrices), np.float32)
+    total = np.zeros(len(matrices), np.float32)
+    best = np.full(len(matrices), -np.inf, np.float32)
     for number, spectrum in enumerate(field.spectra):
-        real, imaginary, extra = _limit(*_read(spectrum, column, row, sign))
+        real, imaginary, variance = _limit(*_read(spectrum, column, row, sign))
         phase = angle - (layout.chroma if number else layout.luma).sync_phase
-        top = top + (real * np.cos(phase) - imaginary * np.sin(phase)).sum(axis=1)
-        variance = variance + extra
-        best = np.maximum(best, top / np.sqrt(variance))
+        alone = (real * np.cos(phase) - imaginary * np.sin(phase)).sum(axis=1)
+        top, total = top + alone, total + variance
+        best = np.maximum(best, np.maximum(alone / np.sqrt(variance), top / np.sqrt(total)))
     return np.asarray(best, np.float32)
 
 
-def refine(field: Field, layout: Layout, candidate: Candidate, *, rounds: int = 4) -> Candidate:
-    """Improve a candidate by random search of all six parameters with a shrinking radius (seeded)."""
+def refine(
+    field: Field,
+    layout: Layout,
+    candidate: Candidate,
+    *,
+    rounds: int = 2,
+    samples: int = 128,
+    wide: float = 1.0,
+) -> Candidate:
+    """Improve a candidate by random search of all six parameters with a shrinking radius (seeded).
+
+    Args:
+        field: the picture's spectra.
+        layout: the key's layout.
+        candidate: where to start.
+        rounds: the radius is about halved after each.
+        samples: tried in each round.
+        wide: radius at the start; 1 suits the grid of the lists.
+    """
     rng = np.random.default_rng(12345)
     matrix, shift, z = candidate.matrix, candidate.shift, candidate.z
-    spread, reach = 0.005, 1.4
+    spread, reach = 0.005 * wide, 1.4 * wide
     for _ in range(rounds):
-        change = rng.normal(0, spread, (192, 2, 2))
+        change = rng.normal(0, spread, (samples, 2, 2))
         change[0] = 0
         matrices = matrix + change @ matrix
-        shifts = shift + rng.normal(0, reach, (192, 2))
+        shifts = shift + rng.normal(0, reach, (samples, 2))
         shifts[0] = shift
         scores = z_of(field, layout, matrices, shifts)
         place = int(scores.argmax())
