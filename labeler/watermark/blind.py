@@ -24,12 +24,14 @@ Pixels: TypeAlias = npt.NDArray[Any]
 
 _READINGS_MAX = 16
 """Upper bound on the geometries in which one search tries to decode; enters log10 p."""
-_DECODE_Z = 4.6
+_DECODE_Z = 5.0
 """Smallest sync statistic, after registration, of a geometry that is decoded."""
 _PROFILES = 5
 _LOOKS = 1e12
 _SEARCH_SHARE = 0.4
 """Part of the error of a verification that the search may spend; identity and turns have the rest."""
+_AGREEMENT_MIN = 10.0
+"""Log likelihood ratio of a registration, less its prior, under which it is not looked at further."""
 _REFINE_GAIN = 0.6
 """What the second refinement may add to a sync statistic."""
 _AGAIN_Z = 5.8
@@ -146,7 +148,9 @@ def _attempt(
 ) -> Found | None:
     start = place(candidate, field)
     spread = 8.0 if stage == "perspective" else 2.0
-    placement, _ = register(reading, start, layout, spread=spread)
+    placement, agreement = register(reading, start, layout, spread=spread)
+    if agreement < _AGREEMENT_MIN:
+        return None
     frame = (field.height, field.width)
     placement, _ = register(reading, placement, layout, reach=12, step=0.35, spread=0.8)
     upright = unwarp(pixels, frame, placement)

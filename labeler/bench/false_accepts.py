@@ -1,0 +1,138 @@
+"""Counting false accepts: full searches over pictures that do not carry a mark of the key asked for.
+
+Every trial takes a picture of a folder, a random crop of it, half of the time JPEG of random quality, a random
+key, and in a quarter of the trials a mark made with another key. Trials are numbered, and each depends on its
+number alone, so a run can be cut into chunks and continued.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable, Iterator
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from labeler.bench.attacks import OPERATIONS
+from labeler.bench.robustness import Pixels, pictures
+from labeler.core.keys import WatermarkKey
+from labeler.types import State
+from labeler.watermark.image import SIDE_MIN, CannotMark, detect, embed
+
+__all__ = ["Trial", "load", "run", "summary"]
+
+_MARKED_SHARE = 0.25
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Trial:
+    """One search.
+
+    Attributes:
+        number: of the trial.
+        picture: which picture.
+        size: of the crop, "WxH".
+        marked: whether another key's mark was in it.
+        state: what the search said.
+        log10_p: of an accepted mark, else None.
+        payload: of an accepted mark.
+    """
+
+    number: int
+    picture: str
+    size: str
+    marked: bool
+    state: str
+    log10_p: float | None
+    payload: str
+
+
+def run(
+    images: Path | str,
+    log: Path,
+    *,
+    count: int,
+    progress: Callable[[Trial], None] | None = None,
+) -> dict[str, Any]:
+    """Run trials until the log holds ``count`` of them.
+
+    Args:
+        images: folder of pictures without our marks.
+        log: JSON lines; continued if it is there.
+        count: number of trials wanted in all.
+        progress: is told every trial.
+
+    Returns:
+        The :func:`summary` of all trials in the log.
+    """
+    done = len(load(log))
+    library = list(pictures(images))
+    with log.open("a", encoding="utf-8") as file:
+        for trial in _trials(library, done, count):
+            file.write(json.dumps(asdict(trial)) + "\n")
+            file.flush()
+            if progress is not None:
+                progress(trial)
+    return summary(load(log))
+
+
+def _trials(library: list[tuple[str, Pixels]], first: int, last: int) -> Iterator[Trial]:
+    for number in range(first, last):
+        rng = np.random.default_rng([2026, number])
+        name, pixels = library[int(rng.integers(len(library)))]
+        crop = _crop(pixels, rng)
+        marked = bool(rng.random() < _MARKED_SHARE)
+        if marked:
+            try:
+                other = WatermarkKey.from_secret(hashlib.sha256(b"other %d" % number).digest())
+                crop = np.asarray(embed(crop, rng.bytes(8), other, report=False).pixels, np.uint8)
+            except CannotMark:
+                marked = False
+        if rng.random() < 0.5:
+            crop = OPERATIONS["jpeg"](crop, rng, quality=int(rng.integers(40, 96)))
+        key = WatermarkKey.from_secret(hashlib.sha256(b"trial %d" % number).digest())
+        report = detect(crop, [key])
+        yield Trial(
+            number=number,
+            picture=name,
+            size=f"{crop.shape[1]}x{crop.shape[0]}",
+            marked=marked,
+            state=report.state.value,
+            log10_p=report.log10_p,
+            payload=report.payload,
+        )
+
+
+def _crop(pixels: Pixels, rng: np.random.Generator) -> Pixels:
+    """A random rectangle, sides from a quarter of the picture's to all, at most 1024 px."""
+    sides = []
+    for length in pixels.shape[:2]:
+        low = min(max(SIDE_MIN, length // 4), length)
+        sides.append(int(rng.integers(low, min(length, 1024) + 1)) if length > low else length)
+    top = int(rng.integers(pixels.shape[0] - sides[0] + 1))
+    left = int(rng.integers(pixels.shape[1] - sides[1] + 1))
+    return np.ascontiguousarray(pixels[top : top + sides[0], left : left + sides[1]])
+
+
+def load(log: Path) -> list[Trial]:
+    """Trials of a log; none if it is not there."""
+    if not log.exists():
+        return []
+    return [Trial(**json.loads(line)) for line in log.read_text(encoding="utf-8").splitlines() if line]
+
+
+def summary(trials: list[Trial]) -> dict[str, Any]:
+    """Counts, and the rule of three: with no accept in n trials the rate is under 3/n (95 %)."""
+    accepted = [trial for trial in trials if trial.state == State.PRESENT.value]
+    unsure = [trial for trial in trials if trial.state == State.CANNOT_TELL.value]
+    return {
+        "trials": len(trials),
+        "with another key's mark": sum(trial.marked for trial in trials),
+        "accepted": len(accepted),
+        "cannot tell": len(unsure),
+        "rate below (95 %)": 3 / max(len(trials), 1) if not accepted else None,
+        "accepted trials": [asdict(trial) for trial in accepted],
+    }
