@@ -271,7 +271,6 @@ def test_a_reader_that_goes_away_is_no_traceback(tmp_path: Path) -> None:
         "verify --quick --layers metadata --json -r in",
         "verify --layers metadata -r in",
         "--help",
-        "inspect in/0.png",
     ):
         script = f"{sys.executable} -m labeler {command} | true; exit ${{PIPESTATUS[0]}}"
         run = subprocess.run(["bash", "-c", script], capture_output=True, timeout=60, cwd=tmp_path)

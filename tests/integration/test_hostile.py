@@ -448,6 +448,7 @@ sys.stdout.flush()
 """
 
 
+@pytest.mark.slow
 def test_a_killed_in_place_run_leaves_the_original_or_the_labelled_file(tmp_path: Path) -> None:
     rng = random.Random(16)
     data = save(Image.fromarray(scene()), "JPEG", quality=90)
@@ -487,7 +488,8 @@ def test_a_killed_in_place_run_leaves_the_original_or_the_labelled_file(tmp_path
             assert (folder / "a.jpg.orig").read_bytes() == data
         if (folder / "a.jpg.orig").exists():
             assert (folder / "a.jpg.orig").read_bytes() == data
-        again = label(path, path)
+        options = LabelOptions(producer="p", layers=CHEAP)
+        again = work.label(work.LabelTask(Job(path, path, in_place=True), options))
         assert error_code(again) in ("", "already-labelled"), "the next run finishes the work"
     assert outcomes["original"] and sum(outcomes.values()) == KILLS, outcomes
 
