@@ -197,8 +197,18 @@ def _webp_canvas(data: bytes) -> tuple[int, int]:
     return 0, 0
 
 
-def decode(data: bytes, info: MediaInfo, name: str, *, limits: Limits = DEFAULT_LIMITS) -> Picture:
+def decode(
+    data: bytes, info: MediaInfo, name: str, *, limits: Limits = DEFAULT_LIMITS, enough: int = 0
+) -> Picture:
     """Decode every frame; all or nothing: a file that decodes only in part is damaged.
+
+    Args:
+        data: the whole file.
+        info: from ``probe``.
+        name: file name, for errors.
+        limits: pixel limit, checked again for every frame.
+        enough: px of the shorter side that suffice to look at the picture: a JPEG is then decoded at a half,
+            a quarter or an eighth (in the DCT domain, every block is still read); 0 for full size.
 
     Raises:
         DamagedMedia: truncated or corrupt.
@@ -206,6 +216,9 @@ def decode(data: bytes, info: MediaInfo, name: str, *, limits: Limits = DEFAULT_
         LimitExceeded: a frame is larger than the header said.
     """
     with _opened(data, info.media_type, name) as image:
+        scale = next((n for n in (8, 4, 2) if enough and min(image.size) >= n * enough), 1)
+        if scale > 1 and info.media_type == "image/jpeg":
+            image.draft(None, (image.width // scale, image.height // scale))
         return _decode(image, data, info, name, limits)
 
 

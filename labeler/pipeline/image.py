@@ -18,6 +18,9 @@ from labeler.visible import image as visible
 from labeler.visible.wording import wording
 from labeler.watermark import image as watermark
 
+_QUICK_SIDE = 1200
+"""Px of the shorter side at which a quick look still finds both marks (docs/watermark.md: half size)."""
+
 __all__ = ["apply", "detect", "detect_frame", "mark"]
 
 
@@ -151,7 +154,7 @@ def detect(
     limits: Limits,
 ) -> tuple[VisibleReport, WatermarkReport]:
     """Look for the signal marks: in the first frame, then in the middle one of an animation."""
-    picture = decode(data, info, name, limits=limits)
+    picture = decode(data, info, name, limits=limits, enough=_QUICK_SIDE if quick else 0)
     found_visible = VisibleReport(state=State.SKIPPED)
     found_watermark = WatermarkReport(state=State.SKIPPED)
     for index in dict.fromkeys((0, len(picture.frames) // 2)):
@@ -163,7 +166,22 @@ def detect(
         one, other = detect_frame(picture.frames[index], missing, keys=keys, quick=quick)
         found_visible = one if Layer.VISIBLE in missing else found_visible
         found_watermark = other if Layer.WATERMARK in missing else found_watermark
-    return found_visible, found_watermark
+    shown = picture.frames[0].size
+    scale = max(info.width, info.height) / max(shown)
+    return _scaled(found_visible, scale), found_watermark
+
+
+def _scaled(report: VisibleReport, scale: float) -> VisibleReport:
+    """Boxes of a picture that was decoded smaller, in pixels of the whole one."""
+    if scale == 1:
+        return report
+    evidence = []
+    for found in report.evidence:
+        if found.box is not None:
+            x, y, width, height = (round(side * scale) for side in found.box)
+            found = dataclasses.replace(found, box=(x, y, width, height))
+        evidence.append(found)
+    return dataclasses.replace(report, evidence=tuple(evidence))
 
 
 def detect_frame(
