@@ -41,7 +41,7 @@ Floats: TypeAlias = npt.NDArray[np.float32]
 Complexes: TypeAlias = npt.NDArray[np.complex64]
 
 _SIGMA_HIGH_PASS = 3.0  # working px
-_SIGMA_ENERGY = 5.0
+_SIGMA_ENERGY = 2.5
 _CLIP = 3.0
 _FLOOR = 0.02
 BLOCK = 4

@@ -150,14 +150,17 @@ def _profiles(tables: _Tables, luma_dims: int) -> Floats:
     fall = np.exp(-((tables.radius / 20) ** 4))
     low = np.exp(-((tables.radius / 13) ** 2))
     lowest = np.exp(-((tables.radius / 7) ** 2))
+    start = 1 - np.exp(-((tables.radius / 6) ** 2))
+    band = start * np.exp(-((tables.radius / 25) ** 4))
+    lower = start * np.exp(-((tables.radius / 16) ** 2))
     if luma_dims == len(tables.bit):
-        return np.asarray([np.ones(luma_dims), low], np.float32)
+        return np.asarray([band, lower], np.float32)
     profiles = [
-        np.where(luma, 0.6, fall),  # light compression
-        np.where(luma, low, low),  # small or blurred
-        np.where(luma, 1, 0),  # grey
-        np.where(luma, 0.25, fall),  # crops of busy pictures: chroma before all
-        np.where(luma, low, lowest),  # small and compressed
+        np.where(luma, 0.6 * band, fall),  # light compression
+        np.where(luma, lower, low),  # small or blurred
+        np.where(luma, band, 0),  # grey
+        np.where(luma, 0.25 * band, fall),  # crops of busy pictures: chroma before all
+        np.where(luma, lower, lowest),  # small and compressed
     ]
     return np.asarray(profiles, np.float32)
 
