@@ -29,6 +29,7 @@ from labeler.watermark.layout import (
 __all__ = [
     "HostEnergy",
     "Spectrum",
+    "block_mean",
     "chroma_energy",
     "high_pass",
     "host_energy",
@@ -65,7 +66,8 @@ class HostEnergy:
 def high_pass(plane: Floats, tile: int = TILE) -> Floats:
     """Plane minus its low-pass, a Gaussian of 3 working px computed at half resolution."""
     height, width = plane.shape
-    half = cv2.resize(plane, (max(width // 2, 1), max(height // 2, 1)), interpolation=cv2.INTER_AREA)
+    # Bilinear halving is the mean of 2 x 2 for even sides, and keeps the geometry for odd ones.
+    half = cv2.resize(plane, (max(width // 2, 1), max(height // 2, 1)), interpolation=cv2.INTER_LINEAR)
     low = cv2.GaussianBlur(half, (0, 0), _SIGMA_HIGH_PASS * tile / TILE / 2)
     low = cv2.resize(low, (width, height), interpolation=cv2.INTER_LINEAR)
     return np.asarray(cv2.subtract(plane, low), np.float32)
@@ -74,9 +76,14 @@ def high_pass(plane: Floats, tile: int = TILE) -> Floats:
 def host_energy(plane: Floats, tile: int = TILE) -> HostEnergy:
     """High-pass plane and block energies of a plane whose tile is ``tile`` px."""
     high = high_pass(plane, tile)
-    size = (max(plane.shape[1] // BLOCK, 1), max(plane.shape[0] // BLOCK, 1))
-    energy = cv2.resize(cv2.multiply(high, high), size, interpolation=cv2.INTER_AREA)
-    return HostEnergy(high=high, energy=np.asarray(energy, np.float32))
+    return HostEnergy(high=high, energy=block_mean(cv2.multiply(high, high)))
+
+
+def block_mean(plane: Any) -> Floats:
+    """Means of whole blocks of 4 x 4; what is left over at the right and bottom is not looked at."""
+    rows, columns = max(plane.shape[0] // BLOCK, 1), max(plane.shape[1] // BLOCK, 1)
+    whole = plane[: rows * BLOCK, : columns * BLOCK]
+    return np.asarray(cv2.resize(whole, (columns, rows), interpolation=cv2.INTER_AREA), np.float32)
 
 
 def chroma_energy(luma: Floats, blue: Floats, red: Floats) -> HostEnergy:
@@ -94,10 +101,9 @@ def chroma_energy(luma: Floats, blue: Floats, red: Floats) -> HostEnergy:
     guide = high_pass(np.asarray(cv2.resize(luma, size, interpolation=cv2.INTER_AREA), np.float32), TILE // 2)
     other = high_pass(red, TILE // 2)
     high = high_pass(blue, TILE // 2)
-    small = (max(size[0] // BLOCK, 1), max(size[1] // BLOCK, 1))
 
     def mean(one: Floats, two: Floats) -> Floats:
-        product = cv2.resize(cv2.multiply(one, two), small, interpolation=cv2.INTER_AREA)
+        product = block_mean(cv2.multiply(one, two))
         return np.asarray(cv2.GaussianBlur(product, (0, 0), _SIGMA_GUIDE), np.float32)
 
     gg, oo, go = mean(guide, guide) + _RIDGE, mean(other, other) + _RIDGE, mean(guide, other)
@@ -105,9 +111,8 @@ def chroma_energy(luma: Floats, blue: Floats, red: Floats) -> HostEnergy:
     determinant = gg * oo - go * go
     first = cv2.resize((hg * oo - ho * go) / determinant, size, interpolation=cv2.INTER_LINEAR)
     second = cv2.resize((ho * gg - hg * go) / determinant, size, interpolation=cv2.INTER_LINEAR)
-    rest = high - first * guide - second * other
-    energy = cv2.resize(rest * rest, small, interpolation=cv2.INTER_AREA)
-    return HostEnergy(high=np.asarray(rest, np.float32), energy=np.asarray(energy, np.float32))
+    rest = cv2.subtract(high, cv2.add(cv2.multiply(first, guide), cv2.multiply(second, other)))
+    return HostEnergy(high=np.asarray(rest, np.float32), energy=block_mean(cv2.multiply(rest, rest)))
 
 
 def local_variance(energy: Floats, tile: int = TILE) -> Floats:

@@ -64,8 +64,7 @@ def add_delta(pixels: Pixels, delta: npt.NDArray[np.uint8], *, alpha: Pixels | N
     height, width = pixels.shape[:2]
     if pixels.ndim == 3 and delta.ndim == 2:
         delta = np.asarray(cv2.merge([delta] * 3), np.uint8)
-    shrinks = delta.shape[0] > height
-    method = cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR
+    method = _method(height / delta.shape[0])
     spread = (
         delta
         if delta.shape[:2] == (height, width)
@@ -81,6 +80,11 @@ def add_delta(pixels: Pixels, delta: npt.NDArray[np.uint8], *, alpha: Pixels | N
             clear = alpha[strip] == 0
             result[strip][clear] = pixels[strip][clear]
     return result
+
+
+def _method(ratio: float) -> int:
+    """How deltas are resized: bilinear, or area means when much is lost in size."""
+    return cv2.INTER_AREA if ratio < 0.6 else cv2.INTER_LINEAR
 
 
 def _add_bytes(pixels: Pixels, delta: Pixels) -> Pixels:
@@ -132,8 +136,7 @@ def _gain(ratio: float, fine: bool) -> float:
         out = cv2.resize(start, whole, interpolation=cv2.INTER_LINEAR)
     size = max(round(2 * half * ratio), 8)
     if size != 2 * half:
-        method = cv2.INTER_AREA if ratio < 1 else cv2.INTER_LINEAR
-        out = cv2.resize(out, (size, size), interpolation=method)
+        out = cv2.resize(out, (size, size), interpolation=_method(ratio))
     return float((out**2).mean() / (start**2).mean())
 
 

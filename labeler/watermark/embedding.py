@@ -29,7 +29,7 @@ from labeler.watermark.layout import (
     Layout,
 )
 
-__all__ = ["CarrierPlan", "choose", "gather", "plan_carrier", "render", "soften"]
+__all__ = ["CarrierPlan", "choose", "gather", "plain_plan", "plan_carrier", "render", "soften"]
 
 Floats: TypeAlias = npt.NDArray[np.float32]
 Complexes: TypeAlias = npt.NDArray[np.complex64]
@@ -110,6 +110,22 @@ def plan_carrier(
         gain_sync=_answer(folded, layout.sync_grid, _radius(layout.sync), answer)
         * carrier.sync_amplitude
         * unit,
+        amplitude=np.repeat(carrier.amplitude, 2) * np.float32(unit / math.sqrt(2)),
+        amplitude_sync=carrier.sync_amplitude * np.float32(unit),
+    )
+
+
+def plain_plan(carrier: Carrier, *, tile: int = TILE) -> CarrierPlan:
+    """A plan that knows nothing of the host."""
+    dims = len(carrier.bit)
+    unit = unit_amplitude(carrier)
+    return CarrierPlan(
+        carrier=carrier,
+        tile=tile,
+        host=np.zeros(dims, np.float32),
+        gain=np.ones(dims, np.float32),
+        host_sync=np.zeros(len(carrier.sync_phase), np.complex64),
+        gain_sync=np.ones(len(carrier.sync_phase), np.float32),
         amplitude=np.repeat(carrier.amplitude, 2) * np.float32(unit / math.sqrt(2)),
         amplitude_sync=carrier.sync_amplitude * np.float32(unit),
     )

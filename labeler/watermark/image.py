@@ -23,7 +23,7 @@ from labeler.watermark.decoding import Decoded
 from labeler.watermark.fingerprint import compare, fingerprint
 from labeler.watermark.frame import FRAME, FRAME_SMALL, frame_size, planes_of, reduce_to
 from labeler.watermark.layout import Layout
-from labeler.watermark.marking import Delta, add, host_of, is_document, mark_frame
+from labeler.watermark.marking import Delta, add, host_of, is_document, mark_detail, mark_frame
 from labeler.watermark.message import candidates
 from labeler.watermark.orientation import ORIENTATIONS, Orientation
 from labeler.watermark.reading import Reading, read, read_turned, read_upright
@@ -57,7 +57,7 @@ _SMALL_LOSS = 2.0
 """Small pictures and documents are marked by so many decibels more strongly."""
 _LARGE = 4_000_000
 _LAYER_SHARE, _LAYER_MAX = 0.55, 1984
-_LAYER_GAINS = (2.6, 1.4)
+_LAYER_GAINS = (2.8, 2.0)
 """Decibels above the base of the two layers of a large picture."""
 _FLAT_RANGE = 2  # 8-bit levels
 _TRACE_LOG10 = -6.0
@@ -153,13 +153,12 @@ def _delta(pixels: Pixels, payload: bytes, layout: Layout, *, base: float, psnr:
     first, second = _LAYER_GAINS
     side = min(_LAYER_SHARE * math.sqrt(height * width), _LAYER_MAX)
     fine = frame_size(height, width, side)
-    goals = [None if psnr is None else psnr + gain for gain in (3.9, 2.3)]
+    goals = [None if psnr is None else psnr + gain for gain in (3.6, 2.7)]
     coarse = mark_frame(host, messages, layout, base=base + first, psnr=goals[0], ratio=ratio)
-    detail = host_of(planes_of(reduce_to(pixels, *fine)))
-    return add(
-        coarse,
-        mark_frame(detail, messages, layout, base=base + second, psnr=goals[1], ratio=height / fine[0]),
+    detail = mark_detail(
+        host, coarse.word, layout, shape=fine, base=base + second, psnr=goals[1], ratio=height / fine[0]
     )
+    return add(coarse, detail)
 
 
 def _weakness(marked: Pixels, payload: bytes, key: WatermarkKey) -> str:

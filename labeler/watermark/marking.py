@@ -13,12 +13,12 @@ import numpy.typing as npt
 from labeler.watermark.analysis import HostEnergy, chroma_energy, host_energy
 from labeler.watermark.apply import CHROMA_POWER, resize_gain
 from labeler.watermark.code import Bits
-from labeler.watermark.embedding import choose, plan_carrier, render, soften
+from labeler.watermark.embedding import CarrierPlan, choose, plain_plan, plan_carrier, render, soften
 from labeler.watermark.frame import Planes
 from labeler.watermark.layout import TILE, Layout
 from labeler.watermark.mask import Mask, mask_of, target_psnr
 
-__all__ = ["Delta", "Host", "host_of", "is_document", "mark_frame"]
+__all__ = ["Delta", "Host", "host_of", "is_document", "mark_detail", "mark_frame"]
 
 Floats: TypeAlias = npt.NDArray[np.float32]
 
@@ -36,10 +36,12 @@ class Delta:
     Attributes:
         luma: (h, w) float32, grey levels of Y.
         chroma: (h/2, w/2) float32, levels of Cb, or None.
+        word: (384,) the code bits sent.
     """
 
     luma: Floats
     chroma: Floats | None
+    word: Bits
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -89,35 +91,83 @@ def mark_frame(
         ratio: side of the picture over side of the frame.
         small: the class of small pictures and documents: luma only, relaxed caps.
     """
-    planes, mask = host.planes, host.mask
-    blue, red = planes.chroma, planes.red
+    planes = host.planes
+    scales = _scales(host, base=base, psnr=psnr, ratio=ratio, small=small)
+    plans = [plan_carrier(host.luma, scales[0], layout.luma, layout)]
+    if len(scales) > 1 and planes.chroma is not None and planes.red is not None:
+        energy = chroma_energy(planes.luma, planes.chroma, planes.red)
+        plans.append(plan_carrier(energy, scales[1], layout.chroma, layout, tile=TILE // 2))
+    word = choose(plans, messages)
+    return _compose(plans, scales, soften(plans, word), word, planes.shape, layout)
+
+
+def mark_detail(
+    host: Host,
+    word: Bits,
+    layout: Layout,
+    *,
+    shape: tuple[int, int],
+    base: float,
+    psnr: float | None = None,
+    ratio: float = 1.0,
+) -> Delta:
+    """Make the second mark of a large picture, in a finer frame; the host is not analysed again.
+
+    Args:
+        host: analysis of the picture in its usual frame, for mask and strength.
+        word: (384,) code bits, those of the first mark.
+        layout: the key's layout.
+        shape: height and width of the finer frame.
+        base: PSNR for a picture of average texture, dB.
+        psnr: aim at this PSNR instead, whatever the texture.
+        ratio: side of the picture over side of the finer frame.
+    """
+    scales = _scales(host, base=base, psnr=psnr, ratio=ratio, small=False)
+    carriers = [(layout.luma, TILE), (layout.chroma, TILE // 2)][: len(scales)]
+    plans = [plain_plan(carrier, tile=tile) for carrier, tile in carriers]
+    symbols = [np.ones_like(plan.gain) for plan in plans]
+    return _compose(plans, scales, symbols, word, shape, layout)
+
+
+def _scales(host: Host, *, base: float, psnr: float | None, ratio: float, small: bool) -> list[Floats]:
+    """Local rms of luma and, if the picture has colour, of chroma, at a quarter of the frame's resolution."""
+    mask, blue = host.mask, host.planes.chroma
     carries = not small and blue is not None and float(np.abs(blue - 128).max()) > _GREY
     share = _CHROMA_SHARE if carries else 0.0
     target = psnr if psnr is not None else target_psnr(mask.activity, base, small=small)
     error = max(255**2 / 10 ** (target / 10) - _ROUNDING, 0.02)
     scales = [mask.scaled((1 - share) * error / resize_gain(ratio, fine=True), relaxed=small)]
-    plans = [plan_carrier(host.luma, scales[0], layout.luma, layout)]
-    if carries and blue is not None and red is not None:
+    if carries:
         scales.append(mask.scaled(share * error / CHROMA_POWER / resize_gain(ratio, fine=False)))
-        energy = chroma_energy(planes.luma, blue, red)
-        plans.append(plan_carrier(energy, scales[1], layout.chroma, layout, tile=TILE // 2))
-    word = choose(plans, messages)
+    return scales
+
+
+def _compose(
+    plans: list[CarrierPlan],
+    scales: list[Floats],
+    symbols: list[Floats],
+    word: Bits,
+    shape: tuple[int, int],
+    layout: Layout,
+) -> Delta:
+    """Tiles times envelopes, over the whole frame."""
     deltas = []
-    for plan, scale, symbols in zip(plans, scales, soften(plans, word), strict=True):
-        rows, columns = planes.shape[0] * plan.tile // TILE, planes.shape[1] * plan.tile // TILE
-        tile = render(plan, word, symbols, layout)
+    for plan, scale, strength in zip(plans, scales, symbols, strict=True):
+        rows, columns = shape[0] * plan.tile // TILE, shape[1] * plan.tile // TILE
+        tile = render(plan, word, strength, layout)
         texture = np.tile(tile, (math.ceil(rows / len(tile)), math.ceil(columns / len(tile))))
         envelope = cv2.resize(scale, (columns, rows), interpolation=cv2.INTER_LINEAR)
         deltas.append(np.asarray(cv2.multiply(texture[:rows, :columns], envelope), np.float32))
-    return Delta(luma=deltas[0], chroma=deltas[1] if len(deltas) > 1 else None)
+    return Delta(luma=deltas[0], chroma=deltas[1] if len(deltas) > 1 else None, word=word)
 
 
 def add(one: Delta, two: Delta) -> Delta:
     """Both marks in the frame of the second."""
     height, width = two.luma.shape
-    luma = cv2.resize(one.luma, (width, height), interpolation=cv2.INTER_LINEAR) + two.luma
+    luma = cv2.resize(one.luma, (width, height), interpolation=cv2.INTER_LINEAR)
+    luma = cv2.add(luma, two.luma)
     if one.chroma is None or two.chroma is None:
-        return Delta(luma=np.asarray(luma, np.float32), chroma=two.chroma)
+        return Delta(luma=np.asarray(luma, np.float32), chroma=two.chroma, word=two.word)
     size = (two.chroma.shape[1], two.chroma.shape[0])
     chroma = cv2.resize(one.chroma, size, interpolation=cv2.INTER_LINEAR) + two.chroma
-    return Delta(luma=np.asarray(luma, np.float32), chroma=np.asarray(chroma, np.float32))
+    return Delta(luma=np.asarray(luma, np.float32), chroma=np.asarray(chroma, np.float32), word=two.word)

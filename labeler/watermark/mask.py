@@ -14,7 +14,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from labeler.watermark.analysis import HostEnergy
+from labeler.watermark.analysis import HostEnergy, block_mean
 
 __all__ = ["Mask", "mask_of", "target_psnr"]
 
@@ -82,7 +82,7 @@ def mask_of(luma: Floats, host: HostEnergy) -> Mask:
     energy = np.exp2(levels.astype(np.float32) / np.float32(_LOG_STEP)) - 1
     capped = np.minimum(energy, np.float32(_ENERGY_MAX))
     amplitude = (capped + np.float32(_ENERGY_FLOOR)) ** np.float32(0.2)
-    mean = cv2.resize(luma, (energy.shape[1], energy.shape[0]), interpolation=cv2.INTER_AREA)
+    mean = block_mean(luma)
     smooth = energy < 1
     cap = np.where(smooth, np.float32(_SMOOTH_RMS), np.float32(64))
     cap = np.where(smooth & ((mean > _WHITE) | (mean < _BLACK)), np.float32(_SATURATED_RMS), cap)
