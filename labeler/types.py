@@ -282,6 +282,7 @@ class WatermarkReport:
         key_id: the key that read it.
         log10_p: log10 of the probability of so strong a finding in the whole search without a mark.
         geometry: how the picture was changed since marking (scale, rotation, flip, offset).
+        fingerprint: of the picture as it is now, hex, or "" where geometry forbids to compare it.
         reason: why the state is CANNOT_TELL, else empty.
     """
 
@@ -291,6 +292,7 @@ class WatermarkReport:
     key_id: str = ""
     log10_p: float | None = None
     geometry: dict[str, Any] = field(default_factory=dict)
+    fingerprint: str = ""
     reason: str = ""
 
 
@@ -310,6 +312,7 @@ class CredentialsReport:
         codes: C2PA validation status codes, failures first.
         source_type: digital source type of the first action, last path part, or "".
         payload: watermark payload of our soft binding, 16 hex digits, or "".
+        fingerprint: of the picture as it was labelled, hex, or "".
         label: the label in labeler's terms, if the manifest carries one.
         carrier: ``embedded`` or ``sidecar``.
         reason: why the state is CANNOT_TELL, else empty.
@@ -326,6 +329,7 @@ class CredentialsReport:
     codes: tuple[str, ...] = ()
     source_type: str = ""
     payload: str = ""
+    fingerprint: str = ""
     label: Label | None = None
     carrier: str = ""
     reason: str = ""

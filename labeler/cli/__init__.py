@@ -11,7 +11,7 @@ import click
 
 from labeler._version import __version__
 from labeler.cli.config import default_map
-from labeler.errors import ExitCode, LabelerError
+from labeler.errors import ExitCode, LabelerError, OutputError
 
 __all__ = ["cli", "main"]
 
@@ -78,7 +78,10 @@ def main(arguments: list[str] | None = None) -> None:
         show_error(error)
         sys.exit(error.exit_code)
     except BrokenPipeError:
-        sys.stderr.close()
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # nobody reads what is still buffered
+        sys.exit(ExitCode.OUTPUT)
+    except OSError as error:
+        show_error(OutputError(f"{error.strerror or error}.", path=error.filename))
         sys.exit(ExitCode.OUTPUT)
     sys.exit(result if isinstance(result, int) else ExitCode.OK)
 

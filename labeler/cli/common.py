@@ -10,9 +10,9 @@ from typing import Any, TypeVar
 
 import click
 
-from labeler.errors import UsageError
+from labeler.errors import OutputError, UsageError
 
-__all__ = ["PATH", "Progress", "limits_of", "option", "split_stdin", "style", "write_data"]
+__all__ = ["PATH", "Progress", "limits_of", "option", "read_stdin", "split_stdin", "style", "write_data"]
 
 _F = TypeVar("_F", bound=Callable[..., Any])
 
@@ -43,9 +43,9 @@ def limits_of(megapixels: float) -> Any:
     """Limits with another number of pixels."""
     from labeler.media.limits import Limits
 
-    if megapixels <= 0:
+    if not 0 < megapixels < 1e6:
         raise UsageError(
-            f"--max-megapixels {megapixels:g} leaves no picture.", remedy="Give a positive number."
+            f"--max-megapixels {megapixels:g} is no limit.", remedy="Give a number between 0 and 1,000,000."
         )
     return Limits(pixels=int(megapixels * 1_000_000))
 
@@ -61,8 +61,17 @@ def split_stdin(inputs: tuple[Path, ...]) -> bool:
     return True
 
 
+def read_stdin(limit: int) -> bytes:
+    """At most so many bytes of standard input."""
+    if sys.stdin is None:
+        raise UsageError("standard input is closed.", remedy="Pipe a file into it.")
+    return sys.stdin.buffer.read(limit)
+
+
 def write_data(data: bytes) -> None:
     """Data on stdout, nothing else."""
+    if sys.stdout is None:
+        raise OutputError("standard output is closed.")
     stream = sys.stdout.buffer
     stream.write(data)
     stream.flush()
@@ -75,7 +84,7 @@ class Progress:
 
     def __init__(self, total: int, verb: str) -> None:
         self._total, self._verb, self._done = total, verb, 0
-        self._terminal = sys.stderr.isatty()
+        self._terminal = sys.stderr is not None and sys.stderr.isatty()
         self._last = time.monotonic()
 
     def advance(self) -> None:

@@ -7,7 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from labeler.core.home import labeler_home
-from labeler.errors import UsageError
+from labeler.errors import InputError, UsageError
+from labeler.media.files import read_source
 
 __all__ = ["CONFIG_NAME", "default_map", "read_config"]
 
@@ -21,15 +22,13 @@ def read_config(path: Path) -> dict[str, Any]:
     Raises:
         UsageError: it is not TOML.
     """
-    try:
-        text = path.read_text(encoding="utf-8")
-    except FileNotFoundError:
+    if not path.exists():
         return {}
-    except OSError as error:
-        raise UsageError(f"cannot read the configuration: {error.strerror}.", path=path) from error
     try:
-        table = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
+        table = tomllib.loads(read_source(path).data.decode("utf-8"))
+    except InputError as error:
+        raise UsageError(f"cannot read the configuration: {error.message}", path=path) from error
+    except (UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
         raise UsageError(f"the configuration is not TOML: {error}.", path=path) from error
     return {key.replace("-", "_"): value for key, value in table.items()}
 

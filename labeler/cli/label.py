@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from labeler.cli.common import PATH, Progress, limits_of, option, split_stdin, style, write_data
+from labeler.cli.common import PATH, Progress, limits_of, option, read_stdin, split_stdin, style, write_data
 from labeler.errors import ExitCode, UsageError
 
 if TYPE_CHECKING:
@@ -210,7 +209,7 @@ def _pipe(
     if len(inputs) > 1 or as_json:
         raise UsageError("standard output takes one file, and nothing else.", remedy="Give -o DIR.")
     if inputs[0] == Path("-"):
-        data = sys.stdin.buffer.read(options.limits.file_bytes + 1)
+        data = read_stdin(options.limits.file_bytes + 1)
         options.limits.check_bytes(len(data), path="-")
         source = Source(Path("-"), data)
     else:

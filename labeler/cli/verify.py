@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
-from labeler.cli.common import PATH, Progress, limits_of, option, split_stdin, style, write_data
+from labeler.cli.common import PATH, Progress, limits_of, option, read_stdin, split_stdin, style, write_data
 from labeler.errors import ExitCode
 
 if TYPE_CHECKING:
@@ -56,14 +55,12 @@ def command(
     labeler verify picture.jpg
     labeler verify inbox -r --json --profile cn-gb45438
     """
-    from labeler import profiles
     from labeler.batch import plan, pool, work
     from labeler.pipeline.options import VerifyOptions, parse_layers
     from labeler.pipeline.reconcile import exit_code
+    from labeler.pipeline.verify import check_options
     from labeler.report import jsonl, text
 
-    if profile:
-        profiles.load(profile)
     options = VerifyOptions(
         layers=parse_layers(layers) if layers else None,
         profile=profile,
@@ -71,6 +68,7 @@ def command(
         quick=quick,
         limits=limits_of(max_megapixels),
     )
+    check_options(options)
     codes = []
 
     def show(report: Report) -> None:
@@ -104,7 +102,7 @@ def _from_stdin(options: VerifyOptions) -> Report:
     from labeler.media.files import Source
     from labeler.pipeline.verify import error_report, verify_source
 
-    data = sys.stdin.buffer.read(options.limits.file_bytes + 1)
+    data = read_stdin(options.limits.file_bytes + 1)
     try:
         options.limits.check_bytes(len(data), path="-")
         return verify_source(Source(Path("-"), data), options, sidecars={})

@@ -11,13 +11,13 @@ import contextlib
 import os
 import secrets
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import BinaryIO
 
 from labeler.errors import OutputError, OutputExists
 
-__all__ = ["create_private", "publish", "sweep_stale"]
+__all__ = ["create_private", "publish", "publish_all", "sweep_stale"]
 
 _STALE_SECONDS = 3600.0
 _PREFIX = ".labeler-"
@@ -57,6 +57,21 @@ def publish(target: Path, *, overwrite: bool = False, mode: int | None = None) -
             remedy="Check the folder's permissions and the space left on the disk.",
             path=target,
         ) from error
+
+
+def publish_all(files: Mapping[Path, bytes], *, overwrite: bool = False) -> None:
+    """Write several files that belong together: all are complete on the disk before the first one appears.
+
+    Raises:
+        OutputExists: a target is there and ``overwrite`` is false; nothing was published.
+        OutputError: a folder cannot be written, or the disk is full; nothing was published.
+    """
+    with contextlib.ExitStack() as stack:
+        for target, data in files.items():
+            file = stack.enter_context(publish(target, overwrite=overwrite))
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
 
 
 @contextlib.contextmanager

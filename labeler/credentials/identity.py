@@ -22,7 +22,8 @@ from cryptography.x509.oid import NameOID
 from labeler.core.home import labeler_home
 from labeler.core.keys import read_private
 from labeler.credentials import certs, profile
-from labeler.errors import DependencyMissing, LabelerError, UsageError
+from labeler.errors import DependencyMissing, InputError, LabelerError, UsageError
+from labeler.media.files import read_source
 
 __all__ = ["SigningIdentity", "load"]
 
@@ -202,13 +203,17 @@ def load(
 
 def _read(path: Path, *, private: bool) -> bytes:
     try:
-        return read_private(path) if private else path.read_bytes()
+        if private:
+            return read_private(path)
+        if not path.exists():
+            raise FileNotFoundError
+        return read_source(path, limits=profile.PEM_LIMITS).data
     except FileNotFoundError:
         what = "key" if private else "certificate"
         raise DependencyMissing(f"there is no signing {what}.", remedy=_INIT, path=path) from None
-    except OSError as error:
-        reason = error.strerror or type(error).__name__
-        raise DependencyMissing(f"cannot be read: {reason}.", remedy="Check the file.", path=path) from None
+    except (InputError, OSError) as error:
+        reason = error.message if isinstance(error, InputError) else f"{error.strerror or error}."
+        raise DependencyMissing(f"cannot be read: {reason}", remedy="Check the file.", path=path) from None
 
 
 def _open_key(pem: bytes, passphrase: bytes | None, path: Path) -> PrivateKey:

@@ -16,16 +16,21 @@ from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID, ObjectIdentifier, SignatureAlgorithmOID
 
 from labeler.errors import UsageError
+from labeler.media.limits import Limits
 from labeler.types import Finding
 
 __all__ = [
     "C2PA_KP",
     "DEVELOPMENT_ORGANISATION",
+    "PEM_LIMITS",
     "SIGNER_EKU_OIDS",
     "check_certificate",
     "is_development",
     "load_chain",
 ]
+
+PEM_LIMITS = Limits(file_bytes=16 << 20)
+"""Size of a file of certificates."""
 
 DEVELOPMENT_ORGANISATION = "labeler development, TEST"
 """Organisation of every certificate that labeler makes itself."""

@@ -157,9 +157,15 @@ def _report(
         codes=tuple(plain(code, 100) for code in verdicts.codes[:200]),
         source_type=_source_type(store, active),
         payload=_payload(active),
+        fingerprint=_fingerprint(own),
         label=manifest.label_from(own),
         carrier=carrier,
     )
+
+
+def _fingerprint(own: Any) -> str:
+    value = own.get("fingerprint") if isinstance(own, Mapping) else None
+    return value if isinstance(value, str) and re.fullmatch("[0-9a-f]{8,64}", value) else ""
 
 
 def _judge(

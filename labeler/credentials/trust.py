@@ -22,8 +22,9 @@ from typing import Any
 from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding
 
-from labeler.credentials.profile import SIGNER_EKU_OIDS, load_chain
-from labeler.errors import InputError, UsageError
+from labeler.credentials.profile import PEM_LIMITS, SIGNER_EKU_OIDS, load_chain
+from labeler.errors import UsageError
+from labeler.media.files import read_source
 
 __all__ = ["SIGNER_LIST", "TIME_LIST", "Trust", "probing_context", "reading_context", "signing_context"]
 
@@ -77,11 +78,7 @@ class Trust:
 def _load(paths: Iterable[Path]) -> list[x509.Certificate]:
     found: list[x509.Certificate] = []
     for path in paths:
-        try:
-            data = path.read_bytes()
-        except OSError as error:
-            reason = error.strerror or type(error).__name__
-            raise InputError(f"the trust list cannot be read: {reason}.", path=path) from None
+        data = read_source(path, limits=PEM_LIMITS).data
         try:
             found += load_chain(data)
         except UsageError as error:

@@ -46,7 +46,7 @@ def apply(
         written=written,
         visible_text=wording(_lang(profile, options)).text if Layer.VISIBLE in written else "",
         algorithm=watermark.ALGORITHM if marked else "",
-        fingerprint="",  # follows with the watermark module
+        fingerprint=watermark.fingerprint(frames[0].pixels) if marked else "",
         notes=(*notes, *(Finding(id="media.not-kept", severity="warn", detail=detail) for detail in lost)),
     )
 
@@ -194,4 +194,7 @@ def detect_frame(
         found_visible = visible.detect(frame.pixels)
     if Layer.WATERMARK in layers:
         found_watermark = watermark.detect(frame.pixels, keys, quick=quick, alpha=frame.alpha)
+        if found_watermark.geometry.get("search") == "none" and not found_watermark.geometry.get("rotation"):
+            shown = frame.pixels[:, ::-1] if found_watermark.geometry.get("flip") else frame.pixels
+            found_watermark = dataclasses.replace(found_watermark, fingerprint=watermark.fingerprint(shown))
     return found_visible, found_watermark

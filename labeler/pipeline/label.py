@@ -9,6 +9,7 @@ import dataclasses
 import io
 import os
 import time
+import unicodedata
 import uuid
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -17,10 +18,17 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from labeler import profiles
-from labeler.core.atomic import publish, sweep_stale
+from labeler.core.atomic import publish_all, sweep_stale
 from labeler.core.keys import PUBLIC_KEY, KeyRing, WatermarkKey
 from labeler.core.payload import Payload
-from labeler.errors import AlreadyLabelled, DependencyMissing, LabelLost, OutputExists, UsageError
+from labeler.errors import (
+    AlreadyLabelled,
+    DependencyMissing,
+    LabelLost,
+    OutputExists,
+    UnsupportedMedia,
+    UsageError,
+)
 from labeler.media.files import Source, read_neighbour, read_source
 from labeler.media.image import probe
 from labeler.pipeline.marked import Marked
@@ -33,6 +41,9 @@ if TYPE_CHECKING:
     from labeler.credentials.identity import SigningIdentity
 
 __all__ = ["Labelled", "label_one", "label_source", "new_label", "watermark_key"]
+
+
+_LONGEST = 1000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -84,11 +95,13 @@ def label_one(
     labelled = label_source(source, options)
     if before_publish is not None:
         before_publish(path)
-    for suffix, data in labelled.sidecars.items():
-        with publish(output.with_name(output.name + suffix), overwrite=overwrite) as file:
-            file.write(data)
-    with publish(output, overwrite=overwrite) as file:
-        file.write(labelled.data)
+    publish_all(
+        {
+            output: labelled.data,
+            **{output.with_name(output.name + suffix): data for suffix, data in labelled.sidecars.items()},
+        },
+        overwrite=overwrite,
+    )
     return LabelResult(
         input=str(path),
         output=str(output),
@@ -115,7 +128,7 @@ def label_source(source: Source, options: LabelOptions) -> Labelled:
     missing = sorted(layer for layer in job.required if layer.is_signal and layer not in marked.written)
     if missing:
         reasons = "; ".join(note.detail for note in marked.notes if note.severity != "info")
-        raise UsageError(
+        raise UnsupportedMedia(
             f"the {' and the '.join(missing)} layer cannot be written: {reasons}",
             remedy="Choose other --layers, or a profile that does not require it.",
             path=source.path,
@@ -244,6 +257,8 @@ def new_label(options: LabelOptions, old: Label | None = None) -> Label:
             "who labels? A label needs the name or code of the generation service.",
             remedy='Give --producer CODE, set LABELER_PRODUCER, or put producer = "CODE" into labeler.toml.',
         )
+    for name in ("producer", "produce_id", "generator", "author", "rights"):
+        _check_text(name.replace("_", " "), getattr(options, name))
     return Label(
         producer=options.producer,
         produce_id=options.produce_id or (old.produce_id if old else uuid.uuid4().hex),
@@ -253,6 +268,15 @@ def new_label(options: LabelOptions, old: Label | None = None) -> Label:
         author=options.author,
         rights=options.rights,
     )
+
+
+def _check_text(name: str, text: str) -> None:
+    """Raise UsageError for text that no metadata should carry."""
+    if len(text) > _LONGEST or any(unicodedata.category(char) in ("Cc", "Cs") for char in text):
+        raise UsageError(
+            f"the {name} is longer than {_LONGEST} characters, or has control characters or invalid UTF-8.",
+            remedy="Give one line of text.",
+        )
 
 
 def watermark_key(options: LabelOptions) -> WatermarkKey:
@@ -320,7 +344,7 @@ def _containers(job: _Job, marked: Marked) -> tuple[bytes, dict[str, bytes], tup
             parent_type=job.info.media_type,
             parent_sidecar=read_neighbour(job.source.path, CREDENTIALS_SUFFIX),
             visible_text=marked.visible_text,
-            title=job.source.path.name,
+            title=job.source.path.name.encode("utf-8", "replace").decode(),
             training=job.options.training,
         )
         if embedded:

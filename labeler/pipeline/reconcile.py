@@ -44,6 +44,16 @@ def _pairs(layers: Layers) -> Iterator[Consistency]:
             yield _compare("id.watermark-vs-metadata", watermark.mark_id, meta_id)
         if credentials.state is State.PRESENT:
             yield _compare("id.watermark-vs-credentials", watermark.payload, credentials.payload)
+    if watermark.fingerprint and credentials.fingerprint:
+        from labeler.watermark import fingerprint
+
+        yield Consistency(
+            id="content.fingerprint",
+            result={"agree": "agree", "differs": "disagree"}.get(
+                fingerprint.compare(credentials.fingerprint, watermark.fingerprint), "unknown"
+            ),
+            detail=f"labelled {credentials.fingerprint}, seen {watermark.fingerprint}",
+        )
     if metadata.state is State.PRESENT and credentials.state is State.PRESENT and (meta_id or signed_id):
         yield _compare("id.metadata-vs-credentials", meta_id, signed_id)
     if credentials.state is State.PRESENT and credentials.content == "intact":

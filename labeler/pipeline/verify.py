@@ -33,13 +33,25 @@ from labeler.types import (
 if TYPE_CHECKING:
     from labeler.credentials.trust import Trust
 
-__all__ = ["CREDENTIALS_SUFFIX", "error_report", "inspect_one", "verify_one", "verify_source"]
+__all__ = [
+    "CREDENTIALS_SUFFIX",
+    "check_options",
+    "error_report",
+    "inspect_one",
+    "verify_one",
+    "verify_source",
+]
 
 CREDENTIALS_SUFFIX = ".c2pa"
 
 
 def verify_one(path: Path, options: VerifyOptions) -> Report:
-    """Verify one file; an unreadable file gives a report with ``error`` set, never "no label"."""
+    """Verify one file; an unreadable file gives a report with ``error`` set, never "no label".
+
+    Raises:
+        UsageError, InputError: the profile or the trust list is wrong, whatever the file is.
+    """
+    check_options(options)
     try:
         source = read_source(path, limits=options.limits)
         return verify_source(source, options)
@@ -47,6 +59,13 @@ def verify_one(path: Path, options: VerifyOptions) -> Report:
         raise
     except LabelerError as error:
         return error_report(path, error)
+
+
+def check_options(options: VerifyOptions) -> None:
+    """Raise what is wrong with the options themselves, before any file is read."""
+    if options.profile:
+        profiles.load(options.profile)
+    _trust(options)
 
 
 def verify_source(

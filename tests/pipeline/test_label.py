@@ -99,7 +99,7 @@ def test_all_four_layers_are_written_and_found_again(
     assert report.label == result.label
     assert report.layers.watermark.payload == "14" + result.label.mark_id
     assert report.layers.credentials.content == "intact"
-    assert [pair.result for pair in report.consistency] == ["agree"] * 3
+    assert [pair.result for pair in report.consistency] == ["agree"] * 4
     assert report.compliance is not None and report.compliance.result == "pass", report.compliance
     carrier = "embedded" if embeds(report.media_type) else "sidecar"
     assert report.layers.credentials.carrier == carrier
@@ -236,7 +236,7 @@ def test_a_picture_that_cannot_carry_a_watermark_is_labelled_without_it(tmp_path
     Image.new("RGB", (400, 300), "white").save(source)
     result = labeler.label_file(source, tmp_path / "b.png", producer="acme", home=home, layers=None)
     assert result.reread is not None and result.reread.verdict is Verdict.AI_CONFIRMED
-    with pytest.raises(UsageError, match="watermark"):
+    with pytest.raises(UnsupportedMedia, match="watermark"):
         Image.new("RGB", (90, 90), "gray").save(source)
         labeler.label_file(source, tmp_path / "c.png", producer="acme", home=home, profile="all")
 
@@ -316,3 +316,27 @@ def test_nothing_is_written_twice_when_the_optional_watermark_is_lost(
         pipeline_label.read_source(tmp_path / "b.png"), labeler.VerifyOptions(layers=(Layer.CREDENTIALS,))
     )
     assert report.layers.credentials.payload == ""
+
+
+def test_a_mark_and_manifest_moved_to_another_picture_are_noticed(
+    photo: np.ndarray, tmp_path: Path, home: Path
+) -> None:
+    """The manifest carries a fingerprint; a picture that shows something else contradicts it."""
+    from labeler.pipeline import reconcile
+
+    source = _save(photo, tmp_path / "a.bmp")
+    labeler.label_file(source, tmp_path / "one" / "a.bmp", producer="acme", produce_id="7", home=home)
+    other = _save(photo[::-1, ::-1], tmp_path / "b.bmp")
+    labeler.label_file(other, tmp_path / "two" / "a.bmp", producer="acme", produce_id="7", home=home)
+    (tmp_path / "two" / "a.bmp.c2pa").write_bytes((tmp_path / "one" / "a.bmp.c2pa").read_bytes())
+    honest = labeler.verify_file(tmp_path / "one" / "a.bmp", home=home, quick=True)
+    assert ("content.fingerprint", "agree") in {(p.id, p.result) for p in honest.consistency}
+    moved = labeler.verify_file(tmp_path / "two" / "a.bmp", home=home, quick=True)
+    assert ("content.fingerprint", "disagree") in {(p.id, p.result) for p in moved.consistency}
+    assert moved.verdict is Verdict.CONFLICT and reconcile.exit_code(moved) == 1
+
+
+@pytest.mark.parametrize("author", ["x" * 1001, "two\nlines", "caf\udce9"])
+def test_text_that_no_metadata_should_carry_is_refused(author: str, photo_png: Path, tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="author"):
+        labeler.label_file(photo_png, tmp_path / "b.png", producer="acme", author=author)
