@@ -23,7 +23,7 @@ Floats: TypeAlias = npt.NDArray[np.float32]
 _ENERGY_MAX = 20.0**2
 _ENERGY_FLOOR = 2.0**2
 _LOG_STEP = 12.0
-_SMOOTH_RMS = 0.8  # cap of the local rms where the texture is under one grey level
+_NOISELESS_RMS, _SMOOTH_RMS = 0.5, 0.8  # caps of the local rms without texture and at one grey level of it
 _SATURATED_RMS = 0.7
 _RELAXED = 2.0  # factor on both caps for small pictures and documents
 _GAIN_MAX, _GAIN_MAX_SMALL = 3.5, 1.5  # dB above the base for quiet pictures
@@ -84,7 +84,7 @@ def mask_of(luma: Floats, host: HostEnergy) -> Mask:
     amplitude = (capped + np.float32(_ENERGY_FLOOR)) ** np.float32(0.2)
     mean = block_mean(luma)
     smooth = energy < 1
-    cap = np.where(smooth, np.float32(_SMOOTH_RMS), np.float32(64))
+    cap = np.where(smooth, _NOISELESS_RMS + (_SMOOTH_RMS - _NOISELESS_RMS) * energy, np.float32(64))
     cap = np.where(smooth & ((mean > _WHITE) | (mean < _BLACK)), np.float32(_SATURATED_RMS), cap)
     return Mask(
         amplitude=np.asarray(amplitude, np.float32),
