@@ -47,3 +47,32 @@ def speed(files: tuple[Path, ...], rounds: int, as_json: bool) -> int:
     else:
         click.echo(bench.table(timings))
     return ExitCode.OK
+
+
+@command.command("robustness")
+@click.option("--modality", type=click.Choice(["image"]), default="image", show_default=True)
+@click.option("--images", type=PATH, required=True, metavar="DIR", help="Folder of pictures to mark and attack.")
+@click.option("--names", default="", metavar="A,B", help="Only pictures of these names, without extension.")
+@click.option("--grid", type=PATH, metavar="TOML", help="Attacks; default the grid that comes with labeler.")
+@click.option("--repeats", type=click.IntRange(1), default=1, show_default=True, help="Runs of every attack.")
+@click.option("--json", "json_file", type=PATH, metavar="FILE", help="Write all counts here.")
+def robustness(
+    modality: str, images: Path, names: str, grid: Path | None, repeats: int, json_file: Path | None
+) -> int:
+    """Mark pictures, attack them, and count how many payloads are read exactly, as a Markdown table."""
+    from labeler.bench import robustness as bench
+    from labeler.core.atomic import publish
+    from labeler.report.jsonl import to_json
+
+    result = bench.run(
+        images,
+        grid=grid,
+        names=[name for name in names.split(",") if name],
+        repeats=repeats,
+        progress=lambda name: click.echo(name, err=True),
+    )
+    if json_file is not None:
+        with publish(json_file, overwrite=True) as file:
+            file.write(to_json(result.to_dict(), indent=1))
+    click.echo(bench.markdown([result]))
+    return ExitCode.OK
