@@ -130,7 +130,7 @@ def summary(trials: list[Trial]) -> dict[str, Any]:
     unsure = [trial for trial in trials if trial.state == State.CANNOT_TELL.value]
     return {
         "trials": len(trials),
-        "with another key's mark": sum(trial.marked for trial in trials),
+        "marked": sum(trial.marked for trial in trials),
         "accepted": len(accepted),
         "cannot tell": len(unsure),
         "rate below (95 %)": 3 / max(len(trials), 1) if not accepted else None,

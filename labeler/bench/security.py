@@ -42,7 +42,7 @@ _CHROMA_SHARE = 0.2
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Estimate:
-    """An attacker's estimate of the mark: a tile of 4 x 4 cells for each carrier, any scale."""
+    """An attacker's estimate of the mark: a texture for each carrier, whole cells or a whole frame, any scale."""
 
     luma: Floats
     chroma: Floats
@@ -175,10 +175,17 @@ def keyless(targets: Sequence[Pixels], *, levels: Sequence[float] = (40.0, 37.0)
 
 
 def copying(source: Pixels, clean: Sequence[Pixels], *, level: float = 38.0) -> dict[str, Any]:
-    """Copy the fold of one marked picture onto others: how many are accepted, how many the fingerprint notices."""
+    """Copy the whitened residual of one marked picture onto others, cell on cell.
+
+    Returns:
+        How many are accepted, and how many of these the fingerprint notices.
+    """
     marked = np.asarray(embed(source, _payload("copy"), KEY, report=False).pixels, np.uint8)
     print_ = fingerprint(marked)
-    guess = estimate([marked])
+    residual = _reading(marked)
+    if residual.chroma is None:
+        raise ValueError("the source must have colour")
+    guess = Estimate(luma=residual.luma, chroma=residual.chroma)
     accepted = noticed = 0
     for x in clean:
         forged = put(x, guess, level, sign=1)

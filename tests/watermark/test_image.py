@@ -6,6 +6,7 @@ import pytest
 from watermark_pictures import textured
 
 from labeler.core.keys import PUBLIC_KEY, WatermarkKey
+from labeler.errors import UsageError
 from labeler.types import State
 from labeler.watermark.image import CannotMark, detect, embed
 
@@ -119,3 +120,33 @@ def test_bad_arrays_are_refused() -> None:
         detect(np.zeros((200, 200, 4), np.uint8), [PUBLIC_KEY])
     with pytest.raises(ValueError, match="alpha"):
         detect(np.zeros((200, 200), np.uint8), [PUBLIC_KEY], alpha=np.zeros((9, 9), np.uint8))
+
+
+def test_strength_report() -> None:
+    assert embed(textured(512, 768), PAYLOAD, PUBLIC_KEY).weak == ""
+    weak = embed(textured(140, 140), PAYLOAD, PUBLIC_KEY, strength="gentle").weak
+    assert "JPEG 50" in weak
+
+
+def test_documents_and_small_pictures_are_marked_in_luma_only() -> None:
+    page = np.full((700, 560, 3), 255, np.uint8)
+    for row in range(40, 660, 26):
+        cv2.putText(
+            page, "the quick brown fox 0123456789", (20, row), cv2.FONT_HERSHEY_SIMPLEX, 0.8, (0, 0, 0), 1
+        )
+    result = embed(page, PAYLOAD, PUBLIC_KEY)
+    assert (np.ptp(result.pixels, axis=2) == 0).all()
+    assert detect(jpeg(result.pixels, 60), [PUBLIC_KEY], quick=True).payload == PAYLOAD.hex()
+    small = textured(256, 256)
+    change = embed(small, PAYLOAD, PUBLIC_KEY, report=False).pixels.astype(int) - small
+    inside = (small > 30).all(axis=2) & (small < 225).all(axis=2)
+    assert (np.ptp(change, axis=2)[inside] == 0).all()
+
+
+def test_strengths_differ_and_an_unknown_one_is_refused(picture: np.ndarray) -> None:
+    levels = [
+        embed(picture, PAYLOAD, PUBLIC_KEY, strength=s, report=False).psnr for s in ("strong", "gentle")
+    ]
+    assert levels[1] > levels[0] + 3
+    with pytest.raises(UsageError, match="strength"):
+        embed(picture, PAYLOAD, PUBLIC_KEY, strength="heavy")

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from labeler.core.keys import PUBLIC_KEY, WatermarkKey
+from labeler.watermark.code import encode
 from labeler.watermark.layout import KeyStream, Layout
 from labeler.watermark.message import candidates, open_message
 
@@ -69,3 +70,30 @@ def test_layout_of_the_public_key_is_frozen() -> None:
             digest.update(np.ascontiguousarray(part).astype("<i4").tobytes())
     digest.update(layout.sync.astype("<i4").tobytes())
     assert digest.hexdigest()[:16] == "860fbc7d08d02058"
+
+
+@pytest.mark.parametrize(
+    ("nonce", "message", "code"),
+    [
+        (
+            0,
+            "61b7b67e9ebcb5ec0019c42d",
+            "2fb0a0ca5d678294855219fdc46a27c797ad52e66ab070948cb7c8473066c49ecb36c9688f0fc6f2a3b3dbdd890fee7e",
+        ),
+        (
+            255,
+            "1d0a4f7ed431b62affa0b86a",
+            "a0db8bb6ff373689c487910976275d7807e70654754848c91eb092e443a0ba4ee3d878935b012a6b2ea8eac0af3c10bb",
+        ),
+    ],
+)
+def test_vectors_of_the_documentation(nonce: int, message: str, code: str) -> None:
+    row = candidates(bytes.fromhex("140123456789abcd"), KEY)[nonce]
+    assert np.packbits(row).tobytes().hex() == message
+    assert np.packbits(encode(row)).tobytes().hex() == code
+    assert KEY.hex() == "31330f258fd8c41826c28aa9d102345a52390f0653a622003436ae03fb8c272a"
+    layout = Layout.of(KEY)
+    assert layout.sync[:4].tolist() == [[1, -15], [1, -9], [2, -13], [3, -15]]
+    assert layout.luma.bit[:8].tolist() == [114, 157, 50, 235, 51, 164, 152, 136]
+    assert layout.luma.cells[0, :8].tolist() == [1, -1, 1, -1, -1, 1, -1, 1]
+    assert layout.luma.sync_phase[:3].tolist() == pytest.approx([2.131549, 1.678536, 0.920101], abs=1e-6)

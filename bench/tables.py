@@ -1,0 +1,122 @@
+"""Write measured tables into docs/watermark.md, between its markers.
+
+python bench/tables.py docs/watermark.md --runs REPORT.json [PEER.json ...] [--tuning TUNING.json]
+    [--security SECURITY.json] [--false-accepts LOG.jsonl]
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+from labeler.bench.false_accepts import load
+from labeler.bench.false_accepts import summary as count
+from labeler.bench.robustness import Run, markdown, summary
+
+
+def read(path: Path) -> Run:
+    """A run from its JSON."""
+    return Run.from_dict(json.loads(path.read_text(encoding="utf-8")))
+
+
+def robustness(runs: list[Run], tuning: Run | None) -> str:
+    """The table, what it was measured on, and the tuning set in one line."""
+    ours = runs[0]
+    sets = ", ".join(picture.name for picture in ours.pictures)
+    text = [
+        f"Full payload exact, default strength, public key, full search. Report set ({len(ours.pictures)} pictures that",
+        f"were not used for choosing parameters, every attack with two seeds): {sets}.",
+        "Peers run once, at their defaults, on those of at most 4 megapixels (blind-watermark on four of them).",
+        "",
+        markdown(runs),
+    ]
+    if tuning is not None:
+        values = summary(tuning)
+        missed = [
+            f"{outcome.name} ({outcome.read} of {outcome.total}: {', '.join(sorted(set(outcome.failed)))})"
+            for outcome in tuning.outcomes
+            if outcome.failed
+        ]
+        names = ", ".join(picture.name for picture in tuning.pictures)
+        text += [
+            f"Tuning set ({names}): {100 * values['read']:.1f} % of {values['total']:.0f}, "
+            f"{values['wrong']:.0f} wrong payloads, PSNR {values['psnr_mean']:.2f} dB (least {values['psnr_min']:.2f}), "
+            f"SSIM {values['ssim_mean']:.4f}. Missed: {'; '.join(missed) or 'nothing'}.",
+        ]
+    return "\n".join(text)
+
+
+def security(data: dict[str, Any]) -> str:
+    """Averaging, keyless removal, copying, fingerprints."""
+    rows = ["| averaged pictures | payloads | dB | removed | forged |", "|---|---|---|---|---|"]
+    rows += [
+        f"| {row['pictures']} | {row['payloads']} | {row['psnr']:.0f} | {row['removed']} of {row['targets']} | "
+        f"{row['forged']} of {row['clean']} |"
+        for row in data["averaging"]
+    ]
+    rows += ["", "Keyless subtraction of a picture's own folded lattice lines: "]
+    rows[-1] += "; ".join(
+        f"{row['readable']} of {row['targets']} readable at {row['psnr']:.0f} dB" for row in data["keyless"]
+    )
+    rows[-1] += "."
+    copies = data["copying"]
+    rows.append(
+        "Copying the fold of one marked picture onto others: "
+        + "; ".join(
+            f"{row['accepted']} of {row['clean']} accepted at {row['psnr']:.0f} dB, the fingerprint differs in {row['noticed']}"
+            for row in copies
+        )
+        + "."
+    )
+    prints = data["fingerprints"]
+    rows.append(
+        f"Fingerprints: {prints['differ']} of {prints['pairs']} pairs of different pictures differ, {prints['agree']} agree; "
+        f"after codecs, blur, noise, scale, tone and grey {prints['false alarms']} false alarms and "
+        f"{prints['undecided']} undecided of {prints['handled']}."
+    )
+    return "\n".join(rows)
+
+
+def put(text: str, name: str, body: str) -> str:
+    """Replace what stands between the markers of a block."""
+    pattern = re.compile(rf"(<!-- {name}:begin -->\n).*?(<!-- {name}:end -->)", re.DOTALL)
+    if not pattern.search(text):
+        raise SystemExit(f"no block {name!r}")
+    return pattern.sub(lambda match: match[1] + body.rstrip() + "\n" + match[2], text)
+
+
+def main() -> int:
+    """Fill the blocks for which there is data."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("document", type=Path)
+    parser.add_argument("--runs", type=Path, nargs="+", default=[])
+    parser.add_argument("--tuning", type=Path)
+    parser.add_argument("--security", type=Path)
+    parser.add_argument("--false-accepts", type=Path)
+    options = parser.parse_args()
+    text = options.document.read_text(encoding="utf-8")
+    if options.runs:
+        tuning = read(options.tuning) if options.tuning else None
+        text = put(text, "robustness", robustness([read(path) for path in options.runs], tuning))
+    if options.security:
+        text = put(text, "security", security(json.loads(options.security.read_text(encoding="utf-8"))))
+    if options.false_accepts:
+        counts = count(load(options.false_accepts))
+        text = put(
+            text,
+            "false-accepts",
+            f"Counted: {counts['accepted']} accepts in {counts['trials']} full searches over random crops with random keys "
+            f"({counts['marked']} of them carrying another key's mark), "
+            f"{counts['cannot tell']} cannot-tell.",
+        )
+    options.document.write_text(text, encoding="utf-8")
+    return 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())
