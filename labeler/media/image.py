@@ -22,7 +22,7 @@ from PIL import Image
 from labeler.errors import DamagedMedia, DependencyMissing, LabelerError, UnsupportedMedia
 from labeler.media.coding import has_16_bits, losses, save_options
 from labeler.media.limits import DEFAULT_LIMITS, Limits
-from labeler.media.sniff import extension_matches, modality_of, sniff
+from labeler.media.sniff import describe, extension_matches, modality_of, sniff
 from labeler.types import MediaInfo
 
 __all__ = ["Array", "Coding", "Frame", "Picture", "decode", "orient", "probe"]
@@ -113,7 +113,7 @@ def probe(data: bytes, name: str, *, limits: Limits = DEFAULT_LIMITS) -> MediaIn
     media_type = sniff(data[:64])
     modality = modality_of(media_type)
     if modality is None:
-        raise UnsupportedMedia(_unsupported(media_type, len(data)), path=name)
+        raise UnsupportedMedia(describe(media_type, len(data)), path=name)
     if media_type == "image/webp":  # its plugin allocates the canvas when it opens a file
         limits.check_frame(*_webp_canvas(data), path=name)
     with _opened(data, media_type, name) as image:
@@ -129,14 +129,6 @@ def probe(data: bytes, name: str, *, limits: Limits = DEFAULT_LIMITS) -> MediaIn
             size=len(data),
             extension_matches=extension_matches(media_type, name),
         )
-
-
-def _unsupported(media_type: str, size: int) -> str:
-    if not size:
-        return "the file is empty."
-    if media_type == "application/octet-stream":
-        return "the content is of no type that labeler knows."
-    return f"the content is {media_type}, which this version of labeler does not label."
 
 
 @contextlib.contextmanager

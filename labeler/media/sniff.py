@@ -10,7 +10,7 @@ from pathlib import PurePath
 
 from labeler.types import Modality
 
-__all__ = ["EXTENSIONS", "extension_matches", "modality_of", "sniff"]
+__all__ = ["EXTENSIONS", "describe", "extension_matches", "modality_of", "sniff"]
 
 _MAGIC: tuple[tuple[int, bytes, str], ...] = (
     (0, b"\xff\xd8\xff", "image/jpeg"),
@@ -89,3 +89,12 @@ def extension_matches(media_type: str, name: str | PurePath) -> bool:
     """Whether the file name's extension fits the type; a name without extension fits every type."""
     suffix = PurePath(name).suffix.lower()
     return not suffix or suffix in EXTENSIONS.get(media_type, (suffix,))
+
+
+def describe(media_type: str, size: int) -> str:
+    """Why a file of this type is refused, in a sentence."""
+    if not size:
+        return "the file is empty."
+    if media_type == "application/octet-stream":
+        return "the content is of no type that labeler knows."
+    return f"the content is {media_type}, which this version of labeler does not label."

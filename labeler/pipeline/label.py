@@ -30,8 +30,8 @@ from labeler.errors import (
     UsageError,
 )
 from labeler.media.files import Source, read_neighbour, read_source
-from labeler.media.image import probe
 from labeler.pipeline.marked import Marked
+from labeler.pipeline.modalities import metadata_of, probe, signals_of
 from labeler.pipeline.options import LabelOptions, VerifyOptions
 from labeler.pipeline.verify import CREDENTIALS_SUFFIX, verify_source
 from labeler.types import Finding, Label, LabelResult, Layer, MediaInfo, Report
@@ -163,7 +163,7 @@ def _prepare(source: Source, options: LabelOptions) -> _Job:
     profile = profiles.load(options.profile)
     layers = options.layers or profile.layers
     required = profile.required.intersection(layers) if options.layers is None else frozenset(layers)
-    info = probe(source.data, str(source.path), limits=options.limits)
+    info = probe(source, options.limits)
     before = _existing(source, options)
     label = new_label(options, before.label)
     notes = before.findings
@@ -300,9 +300,7 @@ def _signals(job: _Job) -> Marked:
     layers = [layer for layer in job.layers if layer.is_signal]
     if not layers:
         return Marked(data=job.source.data)
-    from labeler.pipeline import image
-
-    return image.apply(
+    return signals_of(job.info.modality).apply(
         job.source,
         job.info,
         layers,
@@ -318,13 +316,14 @@ def _containers(job: _Job, marked: Marked) -> tuple[bytes, dict[str, bytes], tup
     data, sidecars = marked.data, {}
     notes: tuple[Finding, ...] = ()
     if Layer.METADATA in job.layers:
-        from labeler.metadata import image, sidecar
+        from labeler.metadata import sidecar
 
-        if image.carrier(job.info.media_type) == "sidecar":
+        metadata = metadata_of(job.info.modality)
+        if metadata.carrier(job.info.media_type) == "sidecar":
             sidecars[sidecar.SUFFIX] = sidecar.build(job.label)
         else:
             target = io.BytesIO()
-            notes = image.write(io.BytesIO(data), target, job.info, job.label)
+            notes = metadata.write(io.BytesIO(data), target, job.info, job.label)
             data = target.getvalue()
     if Layer.CREDENTIALS in job.layers and job.signer is not None:
         from labeler.credentials import sign

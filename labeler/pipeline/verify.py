@@ -11,8 +11,8 @@ from labeler import profiles
 from labeler.core.keys import KeyRing, WatermarkKey
 from labeler.errors import DamagedMedia, LabelerError, UnsupportedMedia, UsageError
 from labeler.media.files import Source, read_neighbour, read_source
-from labeler.media.image import probe
 from labeler.pipeline import reconcile
+from labeler.pipeline.modalities import metadata_of, probe, signals_of
 from labeler.pipeline.options import VerifyOptions
 from labeler.profiles import checks
 from labeler.types import (
@@ -82,7 +82,7 @@ def verify_source(
         InputError: the file is of no supported type, over a limit or damaged.
     """
     name = str(source.path)
-    info = probe(source.data, name, limits=options.limits)
+    info = probe(source, options.limits)
     asked = options.layers or tuple(Layer)
     if sidecars is None:
         sidecars = _sidecars(source.path)
@@ -136,10 +136,10 @@ def _read_metadata(
 ) -> MetadataReport:
     if Layer.METADATA not in asked:
         return MetadataReport(state=State.SKIPPED)
-    from labeler.metadata import image, sidecar
+    from labeler.metadata import sidecar
 
     try:
-        report = image.read(io.BytesIO(data), info)
+        report = metadata_of(info.modality).read(io.BytesIO(data), info)
     except DamagedMedia as error:
         return MetadataReport(state=State.CANNOT_TELL, reason=error.message)
     if report.state is not State.PRESENT and sidecar.SUFFIX in sidecars:
@@ -162,11 +162,9 @@ def _read_signals(
 ) -> tuple[VisibleReport, WatermarkReport]:
     if not any(layer.is_signal for layer in asked):
         return VisibleReport(state=State.SKIPPED), WatermarkReport(state=State.SKIPPED)
-    from labeler.pipeline import image
-
     keys: list[WatermarkKey] = KeyRing(options.home).all_keys() if Layer.WATERMARK in asked else []
     try:
-        return image.detect(
+        return signals_of(info.modality).detect(
             source.data, info, str(source.path), asked, keys=keys, quick=options.quick, limits=options.limits
         )
     except UnsupportedMedia as error:  # samples that no signal layer can read; the containers still speak
@@ -201,7 +199,7 @@ def inspect_one(path: Path, options: VerifyOptions) -> dict[str, object]:
 
     source = read_source(path, limits=options.limits)
     report = verify_source(source, options)
-    info = probe(source.data, str(path), limits=options.limits)
+    info = probe(source, options.limits)
     sidecars = _sidecars(path)
     manifest = read.raw(
         io.BytesIO(source.data), info, sidecar=sidecars.get(CREDENTIALS_SUFFIX), trust=_trust(options)

@@ -1,0 +1,108 @@
+"""The one table that says which module serves which modality; all of them are imported when first needed."""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Sequence
+from typing import Any, BinaryIO, Protocol, cast
+
+from labeler.core.keys import WatermarkKey
+from labeler.errors import UnsupportedMedia
+from labeler.media.files import Source
+from labeler.media.limits import Limits
+from labeler.media.sniff import describe, modality_of, sniff
+from labeler.pipeline.marked import Marked
+from labeler.pipeline.options import LabelOptions
+from labeler.profiles import Profile
+from labeler.types import (
+    Finding,
+    Label,
+    Layer,
+    MediaInfo,
+    MetadataReport,
+    Modality,
+    VisibleReport,
+    WatermarkReport,
+)
+
+__all__ = ["metadata_of", "probe", "signals_of"]
+
+
+class Probe(Protocol):
+    """Media room: what a file is, from its header."""
+
+    def probe(self, data: bytes, name: str, *, limits: Limits) -> MediaInfo: ...
+
+
+class Metadata(Protocol):
+    """Metadata layer of one modality."""
+
+    def carrier(self, media_type: str) -> str: ...
+
+    def write(
+        self, source: BinaryIO, target: BinaryIO, info: MediaInfo, label: Label
+    ) -> tuple[Finding, ...]: ...
+
+    def read(self, source: BinaryIO, info: MediaInfo) -> MetadataReport: ...
+
+
+class Signals(Protocol):
+    """The pass that decodes once, runs both signal layers, and encodes once; and the way back."""
+
+    def apply(
+        self,
+        source: Source,
+        info: MediaInfo,
+        layers: Sequence[Layer],
+        *,
+        payload: bytes,
+        key: WatermarkKey,
+        profile: Profile,
+        options: LabelOptions,
+    ) -> Marked: ...
+
+    def detect(
+        self,
+        data: bytes,
+        info: MediaInfo,
+        name: str,
+        layers: Sequence[Layer],
+        *,
+        keys: Sequence[WatermarkKey],
+        quick: bool,
+        limits: Limits,
+    ) -> tuple[VisibleReport, WatermarkReport]: ...
+
+
+_PROBE = {Modality.IMAGE: "labeler.media.image"}
+_METADATA = {Modality.IMAGE: "labeler.metadata.image"}
+_SIGNALS = {Modality.IMAGE: "labeler.pipeline.image"}
+
+
+def probe(source: Source, limits: Limits) -> MediaInfo:
+    """What the file is; its content decides, the name only where content cannot.
+
+    Raises:
+        UnsupportedMedia: not a type that labeler handles.
+        DamagedMedia, LimitExceeded: as the modality's probe finds.
+    """
+    media_type = sniff(source.data[:64])
+    modality = modality_of(media_type)
+    if modality is None:
+        raise UnsupportedMedia(describe(media_type, len(source.data)), path=source.path)
+    module = cast(Probe, _load(_PROBE, modality))
+    return module.probe(source.data, str(source.path), limits=limits)
+
+
+def metadata_of(modality: Modality) -> Metadata:
+    """The metadata layer of a modality."""
+    return cast(Metadata, _load(_METADATA, modality))
+
+
+def signals_of(modality: Modality) -> Signals:
+    """The signal pass of a modality."""
+    return cast(Signals, _load(_SIGNALS, modality))
+
+
+def _load(table: dict[Modality, str], modality: Modality) -> Any:
+    return importlib.import_module(table[modality])
