@@ -14,7 +14,7 @@ import numpy as np
 from labeler.core.keys import PUBLIC_KEY
 from labeler.watermark.image import embed
 
-SIDE = 360
+SIDE = 300
 
 
 def sheet(path: Path) -> tuple[np.ndarray, float]:

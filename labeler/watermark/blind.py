@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import math
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -49,12 +50,14 @@ class Found:
         placement: where it was read.
         stage: which list of hypotheses found it.
         log10_p: of the whole search.
+        unit: px of the usual working frame for one px of the frame that ``placement`` refers to.
     """
 
     decoded: Decoded
     placement: Placement
     stage: str
     log10_p: float
+    unit: float = 1.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -112,8 +115,10 @@ def full_search(
         if tried >= _READINGS_MAX:
             break
         tried += 1
-        found = _attempt(pixels, readings[stage.frame], fields[stage.frame], layout, candidate, stage.name)
+        field = fields[stage.frame]
+        found = _attempt(pixels, readings[stage.frame], field, layout, candidate, stage.name)
         if found is not None:
+            found = dataclasses.replace(found, unit=fields[0].width / field.width)
             return Searched(found=found, best_z=best_z, readings=tried)
     return Searched(found=None, best_z=best_z, readings=tried)
 
@@ -185,9 +190,9 @@ def trace_log10(z: float) -> float:
     return sync_log10(z, _LOOKS)
 
 
-def scale_and_rotation(placement: Placement) -> tuple[float, float, bool]:
-    """Scale (received px per marked px of the frame), rotation in degrees, and mirror of a placement."""
-    matrix = placement.matrix[:2, :2]
+def scale_and_rotation(found: Found) -> tuple[float, float, bool]:
+    """Scale (working px of the picture for one of the marked frame), rotation in degrees, and mirror."""
+    matrix = found.placement.matrix[:2, :2] * found.unit
     determinant = float(np.linalg.det(matrix))
     mirror = determinant < 0
     if mirror:

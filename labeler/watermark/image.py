@@ -223,7 +223,8 @@ def detect(
         alpha: (H, W); fully transparent pixels are ignored.
 
     Returns:
-        PRESENT with the payload; ABSENT; or CANNOT_TELL with the reason: the picture is too small or flat to
+        PRESENT with the payload and the geometry (``comparable``: the fingerprint of this picture may be compared
+        with that of the marked one); ABSENT; or CANNOT_TELL with the reason: the picture is too small or flat to
         show a mark, or shows the sync lines of a key but no readable payload.
     """
     _check(pixels, alpha)
@@ -292,6 +293,7 @@ def _report(found: Decoded, key: WatermarkKey, orientation: Orientation) -> Wate
         "rotation": -90.0 * orientation.turns % 360,
         "flip": orientation.mirror,
         "search": "none",
+        "comparable": orientation is ORIENTATIONS[0],
         "rho": round(found.rho, 2),
     }
     log10_p = _log10_p(found, turned=orientation is not ORIENTATIONS[0])
@@ -299,12 +301,13 @@ def _report(found: Decoded, key: WatermarkKey, orientation: Orientation) -> Wate
 
 
 def _search_report(found: Found, key: WatermarkKey) -> WatermarkReport:
-    scale, rotation, mirror = scale_and_rotation(found.placement)
+    scale, rotation, mirror = scale_and_rotation(found)
     geometry = {
         "scale": round(scale, 4),
         "rotation": round(rotation, 2),
         "flip": mirror,
         "search": found.stage,
+        "comparable": False,
         "rho": round(found.decoded.rho, 2),
     }
     return _present(found.decoded, key, found.log10_p, geometry)
