@@ -1,0 +1,155 @@
+"""The visible mark on texts: a line before and a line after everything else, and finding such lines again.
+
+GB 45438-2025 5.1: a text prompt with both elements, at the start and/or the end of the text, or at a
+suitable place in the middle. The default is both ends. The wording of the end line says what is meant in
+full; both carry both elements unless English is asked for.
+
+The detector looks at the first and the last 64 characters of what a reader sees, without blanks around it
+(64 is the choice of a public verifier; the standard gives no number). It reports
+
+* labeler's own lines (``labeler-mark``),
+* other wording with both elements of GB 45438-2025 5.1 (``text-label``): 0.9 for a line of its own or in
+  brackets, 0.6 in running text, where an article *about* AI-generated texts cannot be told from a label,
+* the usual English phrases (``text-label``), only as a line of their own or in brackets.
+
+>>> marks("both").head
+'【AI生成 · AI-generated】'
+>>> [e.text for e in detect(Edges("【AI生成】 Some text.", "Some text.")).evidence]
+['AI生成']
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from dataclasses import dataclass
+
+from labeler.media.text.model import Edges
+from labeler.types import Evidence, State, VisibleReport
+from labeler.visible.wording import SEPARATOR, has_gb_elements, wording
+
+__all__ = ["KIND", "OTHER", "WINDOW", "Marks", "detect", "marks", "missing"]
+
+KIND = "labeler-mark"
+OTHER = "text-label"
+WINDOW = 64
+"""Characters looked at, at each end."""
+
+_AI = re.compile(r"人工智能|(?<![A-Za-z])AI(?:GC)?(?![A-Za-z])", re.IGNORECASE)
+_MADE = re.compile(r"生成|合成")
+_ENGLISH = re.compile(
+    r"\b(?:AI|artificial intelligence|machine)[ -]generated\b"
+    r"|\b(?:generated|created|written|produced|made) (?:entirely |partly |partially )?(?:by|with|using) (?:an? )?"
+    r"(?:generative )?(?:AI|artificial intelligence)\b",
+    re.IGNORECASE,
+)
+_BRACKETS = re.compile(
+    r"[\[【(（〔〖「『<《]([^\[\]【】()（）〔〕〖〗「」『』<>《》]{2,60})[\]】)）〕〗」』>》]"
+)
+_DECORATION = " \t*_>#`~=|·•—–-–:：【】[]()（）〔〕。.!！"
+_IGNORABLE = re.compile(
+    "[\u00ad\u034f\u180e\u200b-\u200f\u202a-\u202e\u2060-\u2064\ufe00-\ufe0f\ufeff\U000e0000-\U000e0fff]"
+)
+_LONGEST_LINE = 40
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Marks:
+    """The two lines of one language.
+
+    Attributes:
+        lang: ``zh``, ``en`` or ``both``.
+        head: the line before the text.
+        tail: the line after it.
+        text: the wording as it is reported.
+    """
+
+    lang: str
+    head: str
+    tail: str
+    text: str
+
+
+_TAILS = {
+    "zh": "（本内容由人工智能生成）",
+    "en": "(This content is AI-generated)",
+    "both": f"（本内容由人工智能生成{SEPARATOR}This content is AI-generated）",
+}
+
+
+def marks(lang: str) -> Marks:
+    """The lines for a language.
+
+    Raises:
+        UsageError: unknown language.
+    """
+    text = wording(lang).text
+    head = f"[{text}]" if lang == "en" else f"【{text}】"
+    return Marks(lang=lang, head=head, tail=_TAILS[lang], text=text)
+
+
+_OURS = tuple(marks(lang) for lang in ("both", "zh", "en"))
+
+
+def missing(edges: Edges, lang: str) -> tuple[str, str]:
+    """The lines that are still to be written: none of ours is ever put on top of another.
+
+    Returns:
+        Head and tail; "" where one of ours stands already, in whatever language.
+    """
+    wanted = marks(lang)
+    head, tail = _windows(edges)
+    return (
+        "" if any(m.head in head for m in _OURS) else wanted.head,
+        "" if any(m.tail in tail for m in _OURS) else wanted.tail,
+    )
+
+
+def detect(edges: Edges) -> VisibleReport:
+    """Look at both ends of a text.
+
+    Args:
+        edges: from a format's ``edges``.
+    """
+    evidence: list[Evidence] = []
+    head, tail = _windows(edges)
+    for place, window in (("head", head), ("tail", tail)):
+        ours = next(
+            (
+                m
+                for m in _OURS
+                if (m.head if place == "head" else m.tail) in window or m.head in window or m.tail in window
+            ),
+            None,
+        )
+        if ours is not None:
+            said = ours.tail.strip("（）()") if ours.tail in window else ours.text
+            found: Evidence | None = Evidence(kind=KIND, text=said, score=1.0)
+        else:
+            found = _other(window, last=place == "tail")
+        if found is not None and found not in evidence:
+            evidence.append(found)
+    return VisibleReport(state=State.PRESENT if evidence else State.ABSENT, evidence=tuple(evidence))
+
+
+def _windows(edges: Edges) -> tuple[str, str]:
+    """The windows, free of invisible characters; our own lines are compared as they are written."""
+    head = _IGNORABLE.sub("", edges.head).strip()[:WINDOW]
+    tail = _IGNORABLE.sub("", edges.tail).strip()[-WINDOW:]
+    return head, tail
+
+
+def _other(window: str, *, last: bool) -> Evidence | None:
+    lines = [line.strip(_DECORATION) for line in window.splitlines()]
+    lines = [line for line in lines if line]
+    edge = lines[-1:] if last else lines[:1]
+    for part in [*_BRACKETS.findall(window), *(line for line in edge if len(line) <= _LONGEST_LINE)]:
+        text = unicodedata.normalize("NFKC", part).strip()
+        if (_AI.search(text) and _MADE.search(text)) or _ENGLISH.search(text):
+            return Evidence(kind=OTHER, text=text, score=0.9)
+    folded = unicodedata.normalize("NFKC", window)
+    ai, made = _AI.search(folded), _MADE.search(folded)
+    if ai and made and has_gb_elements(folded):
+        start, end = min(ai.start(), made.start()), max(ai.end(), made.end())
+        return Evidence(kind=OTHER, text=" ".join(folded[start:end].split()), score=0.6)
+    return None
