@@ -15,7 +15,7 @@ from typing import TypeAlias
 import numpy as np
 import numpy.typing as npt
 
-__all__ = ["CODE_BITS", "GENERATORS", "MEMORY", "MESSAGE_BITS", "decode", "encode"]
+__all__ = ["CODE_BITS", "GENERATORS", "MEMORY", "MESSAGE_BITS", "decode", "decode_reliable", "encode"]
 
 Bits: TypeAlias = npt.NDArray[np.uint8]
 Floats: TypeAlias = npt.NDArray[np.float32]
@@ -158,3 +158,48 @@ def _phase_signs() -> list[Floats]:
         state = _rotate(place, phase) & (_HALF - 1)
         tables.append(np.ascontiguousarray(_branch_signs()[:, state]))
     return tables
+
+
+@lru_cache(maxsize=1)
+def _columns() -> list[int]:
+    """Columns of the generator matrix as 96-bit numbers; message bit t is bit t."""
+    matrix = _generator_matrix().astype(np.uint8)
+    return [sum(1 << int(row) for row in np.flatnonzero(matrix[:, column])) for column in range(CODE_BITS)]
+
+
+def decode_reliable(soft: Floats) -> Bits:
+    """The message that agrees with the most reliable independent code bits: a fast first guess.
+
+    Ordered statistics decoding of order 0 (Fossorier and Lin 1995). Right when the 96 strongest independent
+    decisions are right, which holds for a mark that is little damaged; takes a fraction of :func:`decode`.
+
+    Args:
+        soft: soft decisions, shape (384,); positive means code bit 0.
+
+    Returns:
+        Message bits, shape (96,), uint8.
+    """
+    columns = _columns()
+    hard = (soft < 0).tolist()
+    value = 1 << MESSAGE_BITS  # marks the right-hand side of an equation
+    mask = value - 1
+    basis: dict[int, int] = {}
+    for place in np.argsort(-np.abs(soft)).tolist():
+        equation = columns[place] | (value if hard[place] else 0)
+        while equation & mask:
+            lead = (equation & mask).bit_length() - 1
+            if lead not in basis:
+                basis[lead] = equation
+                break
+            equation ^= basis[lead]
+        if len(basis) == MESSAGE_BITS:
+            break
+    message = np.zeros(MESSAGE_BITS, np.uint8)
+    solved = 0
+    for lead in range(MESSAGE_BITS):  # lower bits are known when a higher one is solved
+        equation = basis[lead]
+        known = (equation & mask & ~(1 << lead) & solved).bit_count() & 1
+        bit = (equation >> MESSAGE_BITS) ^ known
+        message[lead] = bit
+        solved |= bit << lead
+    return message

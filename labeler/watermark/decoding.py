@@ -17,13 +17,22 @@ import numpy as np
 import numpy.typing as npt
 
 from labeler.watermark.analysis import Spectrum
-from labeler.watermark.code import Bits, decode, encode
+from labeler.watermark.code import Bits, decode, decode_reliable, encode
 from labeler.watermark.embedding import as_dims
 from labeler.watermark.layout import CELL_CLASSES, CELL_PERIOD, Carrier, Layout
 from labeler.watermark.message import open_message
 from labeler.watermark.statistics import correlation, sync_score
 
-__all__ = ["Decoded", "Evidence", "Observed", "decode_cells", "decode_payload", "observe", "sync_z"]
+__all__ = [
+    "Decoded",
+    "Evidence",
+    "Observed",
+    "decode_at_once",
+    "decode_cells",
+    "decode_payload",
+    "observe",
+    "sync_z",
+]
 
 Floats: TypeAlias = npt.NDArray[np.float32]
 
@@ -170,10 +179,10 @@ def _gather(values: Floats, tables: _Tables) -> Floats:
     return np.asarray(padded[:, tables.slots].sum(axis=1), np.float32)
 
 
-def _refine(values: Floats, weights: Floats, tables: _Tables) -> Floats:
+def _refine(values: Floats, weights: Floats, tables: _Tables, *, rounds: int = _EM_ROUNDS) -> Floats:
     """Weights (b, D) refined by expectation maximisation, from weights (b, D), for values (D,)."""
     count = np.bincount(tables.ring, minlength=tables.rings).astype(np.float32)
-    for _ in range(_EM_ROUNDS):
+    for _ in range(rounds):
         soft = _gather(values * weights, tables)
         scale = np.sqrt((soft**2).mean(axis=1, keepdims=True)) + 1e-9
         # Two-point fit of |soft|: mean m and variance s^2 of each half.
@@ -200,6 +209,9 @@ def decode_payload(observed: Observed, layout: Layout) -> Decoded | None:
         observed: dims of one geometry and cell assignment.
         layout: the key's layout.
     """
+    found = decode_at_once(observed, layout)
+    if found is not None:
+        return found
     tables = _tables(layout.key, observed.luma_dims < observed.values.shape[-1])
     fixed = _profiles(tables, observed.luma_dims)
     soft = _gather(observed.values * _refine(observed.values, fixed, tables), tables)
@@ -210,6 +222,16 @@ def decode_payload(observed: Observed, layout: Layout) -> Decoded | None:
             if payload is not None:
                 return Decoded(payload, _rho(observed.values, message, fixed, tables))
     return None
+
+
+def decode_at_once(observed: Observed, layout: Layout) -> Decoded | None:
+    """The fast first try: one profile, the most reliable code bits; None says nothing."""
+    tables = _tables(layout.key, observed.luma_dims < observed.values.shape[-1])
+    fixed = _profiles(tables, observed.luma_dims)
+    weights = _refine(observed.values, fixed[:1], tables, rounds=1)
+    message = decode_reliable(_gather(observed.values * weights, tables)[0])
+    payload = open_message(message, layout.key)
+    return None if payload is None else Decoded(payload, _rho(observed.values, message, fixed, tables))
 
 
 def decode_cells(evidence: Evidence, layout: Layout) -> Decoded | None:
@@ -228,11 +250,17 @@ def decode_cells(evidence: Evidence, layout: Layout) -> Decoded | None:
     values = np.stack([observed.values for observed in seen])
     start = np.broadcast_to(fixed[:2].mean(axis=0), values.shape)
     soft = _gather(values * _refine(values, start, tables), tables)
-    for cell, message in enumerate(decode(soft)):
-        payload = open_message(message, layout.key)
-        if payload is not None:
-            return Decoded(payload, _rho(values[cell], message, fixed, tables))
+    for batch in (_reliable, decode):
+        for cell, message in enumerate(batch(soft)):
+            payload = open_message(message, layout.key)
+            if payload is not None:
+                return Decoded(payload, _rho(values[cell], message, fixed, tables))
     return None
+
+
+def _reliable(soft: Floats) -> Bits:
+    """:func:`decode_reliable` for a batch."""
+    return np.stack([decode_reliable(row) for row in soft])
 
 
 def _rho(values: Floats, message: Bits, fixed: Floats, tables: _Tables) -> float:

@@ -15,7 +15,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-__all__ = ["FRAME", "FRAME_SMALL", "Planes", "frame_size", "planes_of", "reduce_to"]
+__all__ = ["FRAME", "FRAME_SMALL", "Planes", "frame_size", "luma_of", "planes_of", "reduce_to"]
 
 Floats: TypeAlias = npt.NDArray[np.float32]
 Pixels: TypeAlias = npt.NDArray[Any]
@@ -84,6 +84,14 @@ def planes_of(frame: Pixels) -> Planes:
     ycc = cv2.cvtColor(frame, cv2.COLOR_RGB2YCrCb)
     grey: Floats = np.asarray(cv2.extractChannel(ycc, 0), np.float32)
     return Planes(luma=grey, chroma=_half(cv2.extractChannel(ycc, 2)), red=_half(cv2.extractChannel(ycc, 1)))
+
+
+def luma_of(frame: Pixels) -> Floats:
+    """The luma plane of :func:`planes_of` alone, 0..255."""
+    if frame.dtype == np.uint16:
+        return planes_of(frame).luma
+    grey = frame if frame.ndim == 2 else cv2.cvtColor(frame, cv2.COLOR_RGB2GRAY)
+    return np.asarray(grey, np.float32)
 
 
 def _half(channel: Any) -> Floats:

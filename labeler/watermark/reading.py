@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TypeAlias
 
@@ -9,13 +10,13 @@ import numpy as np
 import numpy.typing as npt
 
 from labeler.watermark.analysis import chroma_energy, host_energy, spectrum, whiten
-from labeler.watermark.decoding import Decoded, Evidence, decode_payload, observe
+from labeler.watermark.decoding import Decoded, Evidence, decode_at_once, decode_payload, observe
 from labeler.watermark.frame import Planes
 from labeler.watermark.layout import TILE, Layout
 from labeler.watermark.orientation import ORIENTATIONS, Orientation
 from labeler.watermark.statistics import sync_score
 
-__all__ = ["Reading", "orientation_scores", "read", "read_turned", "read_upright"]
+__all__ = ["Reading", "glance", "orientation_scores", "read", "read_turned", "read_upright"]
 
 Floats: TypeAlias = npt.NDArray[np.float32]
 
@@ -53,6 +54,24 @@ def of_whitened(luma: Floats, chroma: Floats | None) -> Reading:
         chroma=None if chroma is None else spectrum(chroma, TILE // 2),
     )
     return Reading(luma=luma, chroma=chroma, evidence=evidence)
+
+
+def glance(luma: Floats, layouts: Sequence[Layout]) -> tuple[Decoded, int] | None:
+    """A fast first look at luma alone, for the picture as it is.
+
+    Args:
+        luma: (h, w) float32, 0..255.
+        layouts: of the keys to try.
+
+    Returns:
+        What was decoded and the index of its layout, or None, which says nothing.
+    """
+    evidence = Evidence(luma=spectrum(whiten(host_energy(luma))), chroma=None)
+    for index, layout in enumerate(layouts):
+        found = decode_at_once(observe(evidence, layout), layout)
+        if found is not None:
+            return found, index
+    return None
 
 
 def read_upright(reading: Reading, layout: Layout) -> Decoded | None:

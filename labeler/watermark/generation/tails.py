@@ -73,7 +73,7 @@ def _tilted_means() -> tuple[Floats, Floats]:
 
 
 def mixture_log10(score: float, count: int) -> float:
-    """log10 P(sum of ``count`` independent `mixture_scores` >= score), to a few per cent.
+    """log10 P(sum of ``count`` independent `mixture_scores` >= score): some per cent off below 1e-2.
 
     Chernoff's bound ``exp(n K(t) - t s)`` with the factor ``1 / (t sqrt(2 pi n K''(t)))`` of Bahadur and Rao
     (1960), K the cumulant generating function, t where ``n K'(t) = s``. Beyond t = 0.95 the plain bound at 0.95.
