@@ -24,7 +24,7 @@ from labeler.watermark.fingerprint import compare, fingerprint
 from labeler.watermark.frame import FRAME, FRAME_SMALL, frame_size, luma_of, planes_of, reduce_to
 from labeler.watermark.layout import Layout
 from labeler.watermark.marking import Delta, add, host_of, is_document, mark_detail, mark_frame
-from labeler.watermark.message import candidates
+from labeler.watermark.message import NONCES, candidates
 from labeler.watermark.orientation import ORIENTATIONS, Orientation
 from labeler.watermark.reading import Reading, glance, read, read_turned, read_upright
 from labeler.watermark.search import field_of
@@ -59,6 +59,7 @@ _LARGE = 4_000_000
 _LAYER_SHARE, _LAYER_MAX = 0.55, 1984
 _LAYER_GAINS = (2.8, 2.0)
 """Decibels above the base of the two layers of a large picture."""
+_NONCES_TRIED = 32
 _FLAT_RANGE = 2  # 8-bit levels
 _TRACE_LOG10 = -6.0
 
@@ -136,7 +137,6 @@ def embed(
 def _delta(pixels: Pixels, payload: bytes, layout: Layout, *, base: float, psnr: float | None) -> Delta:
     """The mark of a picture: frame class and layers by its size and content."""
     height, width = pixels.shape[:2]
-    messages = candidates(payload, layout.key)
     small = math.sqrt(height * width) < _SMALL
     size = frame_size(height, width, FRAME_SMALL if small else FRAME)
     host = host_of(planes_of(reduce_to(pixels, *size)))
@@ -145,6 +145,9 @@ def _delta(pixels: Pixels, payload: bytes, layout: Layout, *, base: float, psnr:
         size = frame_size(height, width, FRAME_SMALL)
         host = host_of(planes_of(reduce_to(pixels, *size)))
     ratio = height / size[0]
+    # Which nonces are tried depends on the picture, so pictures of one payload differ in their codewords.
+    start = int(np.abs(host.luma.high).sum(dtype=np.float64)) % NONCES
+    messages = candidates(payload, layout.key, first=start, count=_NONCES_TRIED)
     if small:
         base -= _SMALL_LOSS
         return mark_frame(host, messages, layout, base=base, psnr=psnr, ratio=ratio, small=True)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 from typing import TypeAlias
 
@@ -155,9 +154,12 @@ def _compose(
     for plan, scale, strength in zip(plans, scales, symbols, strict=True):
         rows, columns = shape[0] * plan.tile // TILE, shape[1] * plan.tile // TILE
         tile = render(plan, word, strength, layout)
-        texture = np.tile(tile, (math.ceil(rows / len(tile)), math.ceil(columns / len(tile))))
-        envelope = cv2.resize(scale, (columns, rows), interpolation=cv2.INTER_LINEAR)
-        deltas.append(np.asarray(cv2.multiply(texture[:rows, :columns], envelope), np.float32))
+        mark = np.asarray(cv2.resize(scale, (columns, rows), interpolation=cv2.INTER_LINEAR), np.float32)
+        for top in range(0, rows, len(tile)):
+            for left in range(0, columns, len(tile)):
+                part = mark[top : top + len(tile), left : left + len(tile)]
+                part *= tile[: part.shape[0], : part.shape[1]]
+        deltas.append(mark)
     return Delta(luma=deltas[0], chroma=deltas[1] if len(deltas) > 1 else None, word=word)
 
 

@@ -8,8 +8,8 @@ Bit layout, most significant first::
     tag            = HMAC-SHA256(K, "tag" || nonce || payload)[0:3]
     K              = HKDF(master, salt = key id, info = "labeler/watermark/image/1")
 
-The nonce gives 256 unrelated codewords for one payload: the embedder sends the one that suits the picture
-best, and averaging pictures of the same payload no longer reveals a codeword. The tag replaces a CRC: to
+The nonce gives 256 unrelated codewords for one payload: the embedder sends one that suits the picture
+well, and averaging pictures of the same payload no longer reveals a codeword. The tag replaces a CRC: to
 compose a new payload one needs the key, and an accidental accept has probability 2^-24 a decode.
 """
 
@@ -37,20 +37,23 @@ def _seal(payload: bytes, nonce: int, key: bytes) -> bytes:
     return masked.to_bytes(PAYLOAD_BYTES, "big") + index + tag
 
 
-def candidates(payload: bytes, key: bytes) -> Bits:
-    """All messages that carry a payload, one for each nonce.
+def candidates(payload: bytes, key: bytes, *, first: int = 0, count: int = NONCES) -> Bits:
+    """Messages that carry a payload, one for each nonce.
 
     Args:
         payload: 8 bytes.
         key: the 32-byte derived key.
+        first: nonce of row 0; nonces go around at 256.
+        count: rows wanted.
 
     Returns:
-        Message bits, shape (256, 96), uint8; the row is the nonce.
+        Message bits, shape (count, 96), uint8.
     """
     if len(payload) != PAYLOAD_BYTES:
         raise ValueError(f"a payload has {PAYLOAD_BYTES} bytes, not {len(payload)}")
-    sealed = b"".join(_seal(payload, nonce, key) for nonce in range(NONCES))
-    return np.unpackbits(np.frombuffer(sealed, np.uint8)).reshape(NONCES, MESSAGE_BITS)
+    nonces = [(first + row) % NONCES for row in range(count)]
+    sealed = b"".join(_seal(payload, nonce, key) for nonce in nonces)
+    return np.unpackbits(np.frombuffer(sealed, np.uint8)).reshape(count, MESSAGE_BITS)
 
 
 def open_message(message: Bits, key: bytes) -> bytes | None:
