@@ -28,7 +28,7 @@ from labeler.media.text.model import Edges
 from labeler.types import Evidence, State, VisibleReport
 from labeler.visible.wording import SEPARATOR, has_gb_elements, wording
 
-__all__ = ["KIND", "OTHER", "WINDOW", "Marks", "detect", "marks", "missing"]
+__all__ = ["KIND", "OTHER", "WINDOW", "Marks", "detect", "is_mark", "marks", "missing"]
 
 KIND = "labeler-mark"
 OTHER = "text-label"
@@ -103,6 +103,12 @@ def missing(edges: Edges, lang: str) -> tuple[str, str]:
         "" if any(m.head in head for m in _OURS) else wanted.head,
         "" if any(m.tail in tail for m in _OURS) else wanted.tail,
     )
+
+
+def is_mark(text: str) -> bool:
+    """Whether a paragraph is one of our lines and nothing else, apart from the format's own signs."""
+    clean = _IGNORABLE.sub("", text).strip(" >\t\r\n")
+    return any(clean in (m.head, m.tail) for m in _OURS)
 
 
 def detect(edges: Edges) -> VisibleReport:

@@ -25,7 +25,7 @@ class DocumentLimits:
     total_bytes: int = 512 << 20
     part_bytes: int = 64 << 20
     ratio: int = 200
-    elements: int = 1_500_000
+    elements: int = 1_000_000
     depth: int = 256
     pdf_objects: int = 2_000_000
 

@@ -101,6 +101,8 @@ class Package:
             found.append((struct.unpack_from("<L", self.data, position + 42)[0], self.data[position:after]))
             position = after
         offsets = sorted(offset for offset, _ in found)
+        if len(set(offsets)) != count:
+            raise DamagedMedia("files of the package overlap.")
         following = dict(zip(offsets, [*offsets[1:], start], strict=True))
         members: dict[str, Member] = {}
         for offset, central in found:

@@ -59,6 +59,9 @@ def scan(data: bytes, handler: Scan, *, limits: DocumentLimits = DEFAULT) -> Non
         raise LimitExceeded(f"the XML part has {len(data) >> 20} MB.")
     if data[:2] in (b"\xff\xfe", b"\xfe\xff") or b"\0" in data[:64]:
         raise DamagedMedia("the XML part is not in UTF-8.")
+    too_many = f"the XML part has more than {limits.elements} elements, or nests deeper than {limits.depth}."
+    if data.count(b"<") > 2 * limits.elements + 1000:  # told before anything is parsed
+        raise LimitExceeded(too_many)
     parser = expat.ParserCreate("utf-8")
     parser.buffer_text = True
     depth = count = 0
@@ -68,9 +71,7 @@ def scan(data: bytes, handler: Scan, *, limits: DocumentLimits = DEFAULT) -> Non
         depth += 1
         count += 1
         if count > limits.elements or depth > limits.depth:
-            raise LimitExceeded(
-                f"the XML part has more than {limits.elements} elements, or nests deeper than {limits.depth}."
-            )
+            raise LimitExceeded(too_many)
         handler.opened(name, attributes, depth, parser.CurrentByteIndex)
 
     def finish(name: str) -> None:

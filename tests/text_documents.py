@@ -166,3 +166,27 @@ def samples() -> dict[str, bytes]:
         "story.odt": odt(),
         "story.epub": epub(),
     }
+
+
+def pdf(pages: int = 2, *, words: str = "The river rose in the night.", rotate: int = 0) -> bytes:
+    import pikepdf
+
+    with pikepdf.new() as document:
+        for number in range(pages):
+            page = document.add_blank_page(page_size=(595, 842))
+            font = pikepdf.Dictionary(Type=pikepdf.Name.Font, Subtype=pikepdf.Name.Type1, BaseFont=pikepdf.Name.Helvetica)
+            page.obj.Resources = pikepdf.Dictionary(Font=pikepdf.Dictionary(F1=document.make_indirect(font)))
+            drawn = f"BT /F1 18 Tf 72 760 Td ({words}) Tj 0 -24 Td (page {number + 1}) Tj ET"
+            page.obj.Contents = document.make_stream(drawn.encode())
+            if rotate:
+                page.obj.Rotate = rotate
+        buffer = io.BytesIO()
+        document.save(buffer, deterministic_id=True)
+    return buffer.getvalue()
+
+
+def without(data: bytes, name: str, parts: tuple[str, ...]) -> dict[str, bytes]:
+    """Members of a package other than those named."""
+    with zipfile.ZipFile(io.BytesIO(data)) as file:
+        assert file.testzip() is None, name
+        return {n: file.read(n) for n in file.namelist() if n not in parts}

@@ -1,0 +1,165 @@
+r"""Labels for plain strings: the answer of a model on its way to a person, before there is any file.
+
+>>> label_text("The river rose in the night.", lang="en")
+'[AI-generated]\nThe river rose in the night.\n(This content is AI-generated)'
+>>> verify_text(label_text("夜里河水上涨。", lang="zh")).verdict
+<Verdict.AI_SUSPECTED: 'ai-suspected'>
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Sequence
+
+from labeler import profiles
+from labeler.core.keys import PUBLIC_KEY, WatermarkKey
+from labeler.core.payload import Payload
+from labeler.errors import UsageError
+from labeler.media.text.formats import format_of
+from labeler.metadata import text as metadata
+from labeler.metadata.textslots import MarkdownSlot
+from labeler.pipeline import reconcile
+from labeler.profiles import checks
+from labeler.types import CredentialsReport, Label, Layers, Modality, Report, State
+from labeler.visible import text as visible
+from labeler.watermark import texttag
+
+__all__ = ["label_text", "verify_text"]
+
+_TYPES = {"text": "text/plain", "markdown": "text/markdown", "html": "text/html"}
+_PLACES = ("both", "start", "end")
+_PARAGRAPH = re.compile(r"[^\r\n]*[^\s][^\r\n]*")
+
+
+def label_text(
+    text: str,
+    *,
+    lang: str = "both",
+    place: str = "both",
+    kind: str = "text",
+    every_paragraph: bool = False,
+    label: Label | None = None,
+    tag: str = "",
+    key: WatermarkKey = PUBLIC_KEY,
+) -> str:
+    """Put the visible lines around a text, and if asked for the invisible tag into it.
+
+    Labelling twice changes nothing.
+
+    Args:
+        text: what a model wrote.
+        lang: ``zh``, ``en`` or ``both``; English alone does not satisfy the letter of GB 45438.
+        place: ``both``, ``start`` or ``end``.
+        kind: ``text``, ``markdown`` or ``html``: how the lines are written.
+        every_paragraph: also mark each paragraph, as 〔AI生成〕 behind it, for texts that are taken apart
+            (``kind`` text and markdown).
+        label: whose content it is; needed for the tag, and for Markdown written into the front matter.
+        tag: ``sentence``, ``paragraph`` or ``end`` for the invisible tag; "" for none.
+        key: watermark key of the tag.
+
+    Returns:
+        The labelled text. Lone surrogates come back as they were.
+
+    Raises:
+        UsageError: an unknown option, or a tag without a label.
+        CannotTag: the text has no safe place for a tag.
+    """
+    if place not in _PLACES or kind not in _TYPES:
+        raise UsageError(f"place must be one of {', '.join(_PLACES)}, kind one of {', '.join(_TYPES)}.")
+    if tag:
+        if label is None:
+            raise UsageError("a tag names the content, so it needs a label.", remedy="Pass label=Label(...).")
+        form = format_of(_TYPES[kind])
+        payload = bytes(Payload.of(label))
+        if kind == "text" and not _is_marked(text):
+            text = texttag.embed(text, payload, key, every=tag)
+        else:
+            text = _decode(form.retext(_encode(text), lambda part: _tagged(part, payload, key, tag)))
+    words = visible.marks(lang)
+    if every_paragraph and kind != "html":
+        text = _mark_paragraphs(text, words.text, kind)
+    form = format_of(_TYPES[kind])
+    head, tail = visible.missing(form.edges(_encode(text)), lang)
+    head = head if place in ("both", "start") else ""
+    tail = tail if place in ("both", "end") else ""
+    data = form.mark(_encode(text), head, tail) if head or tail else _encode(text)
+    if label is not None and kind == "markdown":
+        from labeler.metadata import aigc
+
+        data = MarkdownSlot().write(data, aigc.fields_of(label), {})
+    return _decode(data)
+
+
+def _encode(text: str) -> bytes:
+    return text.encode("utf-8", "surrogatepass")
+
+
+def _decode(data: bytes) -> str:
+    return data.decode("utf-8", "surrogatepass")
+
+
+def _is_marked(text: str) -> bool:
+    lines = text.strip().splitlines()
+    return bool(lines) and (visible.is_mark(lines[0]) or visible.is_mark(lines[-1]))
+
+
+def _tagged(part: str, payload: bytes, key: WatermarkKey, every: str) -> str:
+    if visible.is_mark(part):
+        return part
+    try:
+        return texttag.embed(part, payload, key, every=every)
+    except texttag.CannotTag:
+        return part
+
+
+def _mark_paragraphs(text: str, words: str, kind: str) -> str:
+    mark = f"〔{words}〕"
+
+    def add(part: str) -> str:
+        return part if part.endswith(mark) or visible.is_mark(part) else part + mark
+
+    return _decode(format_of(_TYPES[kind]).retext(_encode(text), add))
+
+
+def verify_text(
+    text: str, *, kind: str = "text", keys: Sequence[WatermarkKey] = (PUBLIC_KEY,), profile: str = ""
+) -> Report:
+    """Look at a string: visible wording at its ends, labels in it, tags.
+
+    Args:
+        text: any text.
+        kind: ``text``, ``markdown`` or ``html``.
+        keys: watermark keys whose tags are looked for.
+        profile: judge against this profile, or "" for no judgement.
+
+    Returns:
+        A report as of a file; ``path`` is "". Without a tag the watermark layer says that a statistical
+        mark cannot be checked.
+    """
+    if kind not in _TYPES:
+        raise UsageError(f"kind must be one of {', '.join(_TYPES)}.")
+    data = _encode(text)
+    form = format_of(_TYPES[kind])
+    from labeler.metadata.textslots import HtmlSlot
+
+    slot = HtmlSlot() if kind == "html" else MarkdownSlot()
+    found = metadata.report(slot.read(data), sidecar=kind == "text")
+    layers = Layers(
+        visible=visible.detect(form.edges(data)),
+        metadata=found,
+        watermark=texttag.detect(text, keys),
+        credentials=CredentialsReport(state=State.NOT_APPLICABLE, reason="a string carries no credentials"),
+    )
+    pairs = reconcile.consistency(layers)
+    return Report(
+        path="",
+        sha256=hashlib.sha256(data).hexdigest(),
+        media_type=_TYPES[kind],
+        modality=Modality.TEXT,
+        verdict=reconcile.verdict(layers, pairs),
+        label=reconcile.label_of(layers),
+        layers=layers,
+        consistency=pairs,
+        compliance=checks.judge(layers, profiles.load(profile)) if profile else None,
+    )

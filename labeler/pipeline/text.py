@@ -1,0 +1,178 @@
+"""The signal pass over a text or document: visible lines, the opt-in tag, and the way back.
+
+A text has no samples to hide a watermark in. The watermark layer is the invisible tag of
+`labeler.watermark.texttag`, and it is opt-in: a profile that names the watermark layer for all media does
+not put one into texts; ``--layers ...,watermark`` does.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from labeler.core.keys import WatermarkKey
+from labeler.errors import DamagedMedia, InputError
+from labeler.media.files import Source
+from labeler.media.limits import Limits
+from labeler.media.text.formats import format_of
+from labeler.media.text.model import NoPlace, TextFormat
+from labeler.media.text.probe import probe
+from labeler.pipeline.marked import Marked
+from labeler.pipeline.options import LabelOptions
+from labeler.profiles import Profile
+from labeler.types import Finding, Layer, MediaInfo, State, VisibleReport, WatermarkReport
+from labeler.visible import text as visible
+from labeler.visible.wording import wording
+from labeler.watermark import texttag
+
+__all__ = ["apply", "detect", "probe"]
+
+_PDF = "application/pdf"
+
+
+def apply(
+    source: Source,
+    info: MediaInfo,
+    layers: Sequence[Layer],
+    *,
+    payload: bytes,
+    key: WatermarkKey,
+    profile: Profile,
+    options: LabelOptions,
+) -> Marked:
+    """Write the signal layers asked for; the tag goes into the text before the lines are put around it."""
+    data = source.data
+    lang = options.lang or profile.visible.lang
+    written: list[Layer] = []
+    notes: list[Finding] = []
+    if Layer.WATERMARK in layers:
+        if options.layers is None or Layer.WATERMARK not in options.layers:
+            detail = "the invisible tag of texts is opt-in; name the watermark in --layers to have it written"
+            notes.append(Finding(id="watermark.opt-in", severity="info", detail=detail))
+        else:
+            try:
+                data = _tag(data, info, payload, key, every=getattr(options, "tag_every", "") or "paragraph")
+                written.append(Layer.WATERMARK)
+            except (NoPlace, texttag.CannotTag) as error:
+                notes.append(Finding(id="watermark.impossible", severity="warn", detail=error.message))
+    if Layer.VISIBLE in layers:
+        try:
+            data = _mark(data, info, lang, options)
+            written.insert(0, Layer.VISIBLE)
+        except NoPlace as error:
+            notes.append(Finding(id="visible.impossible", severity="warn", detail=error.message))
+    return Marked(
+        data=data,
+        written=tuple(written),
+        visible_text=wording(lang).text if Layer.VISIBLE in written else "",
+        algorithm=texttag.ALGORITHM if Layer.WATERMARK in written else "",
+        notes=tuple(notes),
+    )
+
+
+def _mark(data: bytes, info: MediaInfo, lang: str, options: LabelOptions) -> bytes:
+    if info.media_type == _PDF:
+        from labeler.visible import pdfstamp
+
+        return pdfstamp.mark(data, lang=lang, font=options.font)
+    form = format_of(info.media_type)
+    head, tail = visible.missing(form.edges(data), lang)
+    return form.mark(data, head, tail) if head or tail else data
+
+
+def _tag(data: bytes, info: MediaInfo, payload: bytes, key: WatermarkKey, *, every: str) -> bytes:
+    """Tag every paragraph of running text, or each sentence, or the last paragraph that takes a tag."""
+    if info.media_type == _PDF:
+        raise NoPlace("the words of a PDF are drawn glyph by glyph and take no tag; tag the text before.")
+    form = format_of(info.media_type)
+    if every == "end":
+        return _tag_last(form, data, payload, key)
+    tagged = 0
+
+    def change(text: str) -> str:
+        nonlocal tagged
+        if visible.is_mark(text):
+            return text
+        try:
+            result = texttag.embed(text, payload, key, every=every)
+        except texttag.CannotTag:
+            return text
+        tagged += 1
+        return result
+
+    result = form.retext(data, change)
+    if not tagged:
+        raise texttag.CannotTag("no paragraph has a place that is safe for a tag.")
+    return result
+
+
+def _tag_last(form: TextFormat, data: bytes, payload: bytes, key: WatermarkKey) -> bytes:
+    """Only the last paragraph that has a place: found on a first pass, tagged on a second."""
+    count = last = 0
+
+    def look(text: str) -> str:
+        nonlocal count, last
+        count += 1
+        clean = texttag.remove(text)
+        if visible.is_mark(clean):
+            return clean
+        last = count if texttag.tag_end(clean, payload, key) != clean else last
+        return clean
+
+    clean_data = form.retext(data, look)
+    if not last:
+        raise texttag.CannotTag("no paragraph has a place that is safe for a tag.")
+    count = 0
+
+    def change(text: str) -> str:
+        nonlocal count
+        count += 1
+        return texttag.tag_end(text, payload, key) if count == last else text
+
+    return form.retext(clean_data, change)
+
+
+def detect(
+    data: bytes,
+    info: MediaInfo,
+    name: str,
+    layers: Sequence[Layer],
+    *,
+    keys: Sequence[WatermarkKey],
+    quick: bool,
+    limits: Limits,
+) -> tuple[VisibleReport, WatermarkReport]:
+    """Look for visible wording at both ends, and for the tag anywhere.
+
+    Without a tag the watermark state is CANNOT_TELL, never ABSENT: a statistical mark of the generation
+    cannot be looked for without the model's tokenizer.
+    """
+    limits.check_bytes(len(data), path=name)
+    found_visible = VisibleReport(state=State.SKIPPED)
+    found_watermark = WatermarkReport(state=State.SKIPPED)
+    if Layer.VISIBLE in layers:
+        found_visible = _look(data, info)
+    if Layer.WATERMARK in layers:
+        found_watermark = _seek(data, info, keys)
+    return found_visible, found_watermark
+
+
+def _look(data: bytes, info: MediaInfo) -> VisibleReport:
+    try:
+        if info.media_type == _PDF:
+            from labeler.visible import pdfstamp
+
+            return pdfstamp.detect(data)
+        return visible.detect(format_of(info.media_type).edges(data))
+    except NoPlace as error:
+        return VisibleReport(state=State.NOT_APPLICABLE, reason=error.message)
+    except DamagedMedia as error:
+        return VisibleReport(state=State.CANNOT_TELL, reason=error.message)
+
+
+def _seek(data: bytes, info: MediaInfo, keys: Sequence[WatermarkKey]) -> WatermarkReport:
+    if info.media_type == _PDF:
+        return WatermarkReport(state=State.CANNOT_TELL, reason=texttag.REASON)
+    try:
+        return texttag.detect_bytes(format_of(info.media_type).raw_text(data), keys)
+    except InputError as error:
+        return WatermarkReport(state=State.CANNOT_TELL, reason=error.message)
