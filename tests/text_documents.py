@@ -174,7 +174,9 @@ def pdf(pages: int = 2, *, words: str = "The river rose in the night.", rotate: 
     with pikepdf.new() as document:
         for number in range(pages):
             page = document.add_blank_page(page_size=(595, 842))
-            font = pikepdf.Dictionary(Type=pikepdf.Name.Font, Subtype=pikepdf.Name.Type1, BaseFont=pikepdf.Name.Helvetica)
+            font = pikepdf.Dictionary(
+                Type=pikepdf.Name.Font, Subtype=pikepdf.Name.Type1, BaseFont=pikepdf.Name.Helvetica
+            )
             page.obj.Resources = pikepdf.Dictionary(Font=pikepdf.Dictionary(F1=document.make_indirect(font)))
             drawn = f"BT /F1 18 Tf 72 760 Td ({words}) Tj 0 -24 Td (page {number + 1}) Tj ET"
             page.obj.Contents = document.make_stream(drawn.encode())

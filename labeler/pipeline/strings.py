@@ -9,7 +9,6 @@ r"""Labels for plain strings: the answer of a model on its way to a person, befo
 from __future__ import annotations
 
 import hashlib
-import re
 from collections.abc import Sequence
 
 from labeler import profiles
@@ -20,6 +19,7 @@ from labeler.media.text.formats import format_of
 from labeler.metadata import text as metadata
 from labeler.metadata.textslots import MarkdownSlot
 from labeler.pipeline import reconcile
+from labeler.pipeline.text import tag as write_tag
 from labeler.profiles import checks
 from labeler.types import CredentialsReport, Label, Layers, Modality, Report, State
 from labeler.visible import text as visible
@@ -29,7 +29,6 @@ __all__ = ["label_text", "verify_text"]
 
 _TYPES = {"text": "text/plain", "markdown": "text/markdown", "html": "text/html"}
 _PLACES = ("both", "start", "end")
-_PARAGRAPH = re.compile(r"[^\r\n]*[^\s][^\r\n]*")
 
 
 def label_text(
@@ -70,12 +69,8 @@ def label_text(
     if tag:
         if label is None:
             raise UsageError("a tag names the content, so it needs a label.", remedy="Pass label=Label(...).")
-        form = format_of(_TYPES[kind])
         payload = bytes(Payload.of(label))
-        if kind == "text" and not _is_marked(text):
-            text = texttag.embed(text, payload, key, every=tag)
-        else:
-            text = _decode(form.retext(_encode(text), lambda part: _tagged(part, payload, key, tag)))
+        text = _decode(write_tag(_encode(text), _TYPES[kind], payload, key, every=tag))
     words = visible.marks(lang)
     if every_paragraph and kind != "html":
         text = _mark_paragraphs(text, words.text, kind)
@@ -99,27 +94,13 @@ def _decode(data: bytes) -> str:
     return data.decode("utf-8", "surrogatepass")
 
 
-def _is_marked(text: str) -> bool:
-    lines = text.strip().splitlines()
-    return bool(lines) and (visible.is_mark(lines[0]) or visible.is_mark(lines[-1]))
-
-
-def _tagged(part: str, payload: bytes, key: WatermarkKey, every: str) -> str:
-    if visible.is_mark(part):
-        return part
-    try:
-        return texttag.embed(part, payload, key, every=every)
-    except texttag.CannotTag:
-        return part
-
-
 def _mark_paragraphs(text: str, words: str, kind: str) -> str:
     mark = f"〔{words}〕"
 
     def add(part: str) -> str:
-        return part if part.endswith(mark) or visible.is_mark(part) else part + mark
+        return part if part.endswith(mark) else part + mark
 
-    return _decode(format_of(_TYPES[kind]).retext(_encode(text), add))
+    return _decode(format_of(_TYPES[kind]).retext(_encode(text), lambda part: visible.between(part, add)))
 
 
 def verify_text(

@@ -14,7 +14,7 @@ from labeler.errors import DamagedMedia, InputError
 from labeler.media.files import Source
 from labeler.media.limits import Limits
 from labeler.media.text.formats import format_of
-from labeler.media.text.model import NoPlace, TextFormat
+from labeler.media.text.model import NoPlace
 from labeler.media.text.probe import probe
 from labeler.pipeline.marked import Marked
 from labeler.pipeline.options import LabelOptions
@@ -24,7 +24,7 @@ from labeler.visible import text as visible
 from labeler.visible.wording import wording
 from labeler.watermark import texttag
 
-__all__ = ["apply", "detect", "probe"]
+__all__ = ["apply", "detect", "probe", "tag"]
 
 _PDF = "application/pdf"
 
@@ -50,7 +50,13 @@ def apply(
             notes.append(Finding(id="watermark.opt-in", severity="info", detail=detail))
         else:
             try:
-                data = _tag(data, info, payload, key, every=getattr(options, "tag_every", "") or "paragraph")
+                data = tag(
+                    data,
+                    info.media_type,
+                    payload,
+                    key,
+                    every=getattr(options, "tag_every", "") or "paragraph",
+                )
                 written.append(Layer.WATERMARK)
             except (NoPlace, texttag.CannotTag) as error:
                 notes.append(Finding(id="watermark.impossible", severity="warn", detail=error.message))
@@ -79,56 +85,42 @@ def _mark(data: bytes, info: MediaInfo, lang: str, options: LabelOptions) -> byt
     return form.mark(data, head, tail) if head or tail else data
 
 
-def _tag(data: bytes, info: MediaInfo, payload: bytes, key: WatermarkKey, *, every: str) -> bytes:
-    """Tag every paragraph of running text, or each sentence, or the last paragraph that takes a tag."""
-    if info.media_type == _PDF:
-        raise NoPlace("the words of a PDF are drawn glyph by glyph and take no tag; tag the text before.")
-    form = format_of(info.media_type)
-    if every == "end":
-        return _tag_last(form, data, payload, key)
-    tagged = 0
+def tag(data: bytes, media_type: str, payload: bytes, key: WatermarkKey, *, every: str) -> bytes:
+    """Tag every paragraph of running text, or each sentence, or the last paragraph that takes a tag.
 
-    def change(text: str) -> str:
-        nonlocal tagged
-        if visible.is_mark(text):
-            return text
+    Raises:
+        CannotTag: no paragraph has a safe place.
+        NoPlace: the format takes no tags.
+        UsageError: unknown ``every``.
+    """
+    if media_type == _PDF:
+        raise NoPlace("the words of a PDF are drawn glyph by glyph and take no tag; tag the text before.")
+    form = format_of(media_type)
+    count = last = 0
+
+    def embed(text: str) -> str:
+        nonlocal count, last
+        count += 1
         try:
             result = texttag.embed(text, payload, key, every=every)
         except texttag.CannotTag:
             return text
-        tagged += 1
-        return result
+        last = count
+        return texttag.remove(text) if every == "end" else result
 
-    result = form.retext(data, change)
-    if not tagged:
-        raise texttag.CannotTag("no paragraph has a place that is safe for a tag.")
-    return result
-
-
-def _tag_last(form: TextFormat, data: bytes, payload: bytes, key: WatermarkKey) -> bytes:
-    """Only the last paragraph that has a place: found on a first pass, tagged on a second."""
-    count = last = 0
-
-    def look(text: str) -> str:
-        nonlocal count, last
-        count += 1
-        clean = texttag.remove(text)
-        if visible.is_mark(clean):
-            return clean
-        last = count if texttag.tag_end(clean, payload, key) != clean else last
-        return clean
-
-    clean_data = form.retext(data, look)
+    result = form.retext(data, lambda text: visible.between(text, embed))
     if not last:
         raise texttag.CannotTag("no paragraph has a place that is safe for a tag.")
+    if every != "end":
+        return result
     count = 0
 
-    def change(text: str) -> str:
+    def embed_last(text: str) -> str:
         nonlocal count
         count += 1
-        return texttag.tag_end(text, payload, key) if count == last else text
+        return texttag.embed(text, payload, key, every="end") if count == last else text
 
-    return form.retext(clean_data, change)
+    return form.retext(result, lambda text: visible.between(text, embed_last))
 
 
 def detect(

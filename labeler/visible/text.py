@@ -22,13 +22,14 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from labeler.media.text.model import Edges
 from labeler.types import Evidence, State, VisibleReport
 from labeler.visible.wording import SEPARATOR, has_gb_elements, wording
 
-__all__ = ["KIND", "OTHER", "WINDOW", "Marks", "detect", "is_mark", "marks", "missing"]
+__all__ = ["KIND", "OTHER", "WINDOW", "Marks", "between", "detect", "is_mark", "marks", "missing"]
 
 KIND = "labeler-mark"
 OTHER = "text-label"
@@ -111,6 +112,20 @@ def is_mark(text: str) -> bool:
     return any(clean in (m.head, m.tail) for m in _OURS)
 
 
+def between(text: str, change: Callable[[str], str]) -> str:
+    """Change a paragraph without our lines at its start and end, which stay as they are."""
+    head = tail = ""
+    lines = text.splitlines(keepends=True)
+    if lines and is_mark(lines[0]):
+        head = lines.pop(0)
+    if lines and is_mark(lines[-1]):
+        tail = lines.pop()
+    core = "".join(lines)
+    ending = core[len(core.rstrip()) :]
+    core = core[: len(core) - len(ending)]
+    return head + (change(core) if core else "") + ending + tail
+
+
 def detect(edges: Edges) -> VisibleReport:
     """Look at both ends of a text.
 
@@ -119,22 +134,14 @@ def detect(edges: Edges) -> VisibleReport:
     """
     evidence: list[Evidence] = []
     head, tail = _windows(edges)
-    for place, window in (("head", head), ("tail", tail)):
-        ours = next(
-            (
-                m
-                for m in _OURS
-                if (m.head if place == "head" else m.tail) in window or m.head in window or m.tail in window
-            ),
-            None,
-        )
-        if ours is not None:
-            said = ours.tail.strip("（）()") if ours.tail in window else ours.text
-            found: Evidence | None = Evidence(kind=KIND, text=said, score=1.0)
-        else:
-            found = _other(window, last=place == "tail")
-        if found is not None and found not in evidence:
-            evidence.append(found)
+    for window in (head, tail):
+        found = [Evidence(kind=KIND, text=m.text, score=1.0) for m in _OURS if m.head in window]
+        found += [
+            Evidence(kind=KIND, text=m.tail.strip("（）()"), score=1.0) for m in _OURS if m.tail in window
+        ]
+        other = None if found else _other(window, last=window is tail)
+        found += [other] if other else []
+        evidence += [item for item in found if item not in evidence]
     return VisibleReport(state=State.PRESENT if evidence else State.ABSENT, evidence=tuple(evidence))
 
 

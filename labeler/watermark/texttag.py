@@ -24,7 +24,7 @@ import math
 import re
 import unicodedata
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 from labeler.core.keys import WatermarkKey
 from labeler.errors import InputError, UsageError
@@ -40,7 +40,6 @@ __all__ = [
     "embed",
     "frame",
     "remove",
-    "tag_end",
 ]
 
 ALGORITHM = "labeler.text-tag.1"
@@ -59,7 +58,9 @@ _MAX_RUNS = 100_000
 _RUN = re.compile("[\ufe00-\ufe0f\U000e0100-\U000e01ef]{11,}")
 _RUN_BYTES = re.compile(rb"(?:\xef\xb8[\x80-\x8f]|\xf3\xa0(?:[\x84-\x86][\x80-\xbf]|\x87[\x80-\xaf])){11,}")
 _SENTENCE = re.compile(r"[.!?…]+[\"'”’)\]]*(?=\s)|[。！？；…]+[”’」』）】]*")
-_PARAGRAPH = re.compile(r"[^\r\n]*[^\s][^\r\n]*")
+_LINE = re.compile(r"[^\r\n]*[^\s][^\r\n]*")
+_BLANK_AHEAD = re.compile(r"(?:\r\n|\n|\r(?!\n))[ \t]*(?:\r\n|\n|\r|\Z)|\Z")
+_ENDS = frozenset('.!?…。！？；:："”’』」）)]】〕>')
 _HAN = re.compile(
     r"[\u2e80-\u2fdf\u3005-\u3007\u3021-\u3029\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\U00020000-\U0003ffff]"
 )
@@ -104,16 +105,12 @@ def embed(text: str, payload: bytes, key: WatermarkKey, *, every: str = "paragra
     text = remove(text)
     selectors = frame(payload, key)
     spots: list[int] = []
-    for paragraph in _PARAGRAPH.finditer(text):
-        end = _spot(text, paragraph.start(), paragraph.end())
+    for start, stop in _paragraphs(text):
+        end = _spot(text, start, stop)
         inside = (
             []
             if every != "sentence"
-            else [
-                match.end()
-                for match in _SENTENCE.finditer(text, paragraph.start(), paragraph.end())
-                if _safe(text, match.end())
-            ]
+            else [match.end() for match in _SENTENCE.finditer(text, start, stop) if _safe(text, match.end())]
         )
         spots += sorted({*inside, *([] if end is None else [end])})
     if every == "end":
@@ -127,12 +124,14 @@ def embed(text: str, payload: bytes, key: WatermarkKey, *, every: str = "paragra
     return "".join([*pieces, text[position:]])
 
 
-def tag_end(text: str, payload: bytes, key: WatermarkKey) -> str:
-    """One paragraph with one tag, or as it was if it has no safe place."""
-    try:
-        return embed(text, payload, key, every="end")
-    except CannotTag:
-        return text
+def _paragraphs(text: str) -> Iterator[tuple[int, int]]:
+    """Paragraphs: lines up to a blank one, or to one that ends like a sentence (hard-wrapped lines do not)."""
+    start = -1
+    for line in _LINE.finditer(text):
+        start = line.start() if start < 0 else start
+        if line[0].rstrip()[-1] in _ENDS or _BLANK_AHEAD.match(text, line.end()):
+            yield start, line.end()
+            start = -1
 
 
 def remove(text: str) -> str:

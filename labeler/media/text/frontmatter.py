@@ -17,7 +17,7 @@ _CLOSE = {
     b"---": re.compile(rb"^(?:---|\.\.\.)[ \t]*(?:\r\n|\n|\r|\Z)", re.MULTILINE),
     b"+++": re.compile(rb"^\+\+\+[ \t]*(?:\r\n|\n|\r|\Z)", re.MULTILINE),
 }
-_KEY = re.compile(rb"[ \t]*(?:#|[\w.'\"-]+[ \t]*[:=])")
+_KEY = re.compile(rb"[ \t]*(?:#|\{|[\w.'\"-]+[ \t]*[:=])")
 _BLANK = re.compile(rb"(?:[ \t]*(?:\r\n|\n|\r)){0,3}")
 _MAX = 1 << 18
 _MAX_BLOCKS = 4

@@ -223,10 +223,13 @@ class _Html:
         for tag in tags(body[where.first : where.last]):
             at = where.first + tag.start
             pieces += [
-                _change(body[position:at], change, tag.closing and tag.name in _BLOCKS),
+                _change(body[position:at], change, tag.name in _BLOCKS),
                 body[at : where.first + max(tag.end, tag.content_end)],
             ]
             position = where.first + max(tag.end, tag.content_end)
+        if position < where.last:
+            pieces.append(_change(body[position : where.last], change, True))
+            position = where.last
         pieces.append(body[position:])
         return text.encode(b"".join(pieces), references=True)
 

@@ -1,0 +1,131 @@
+"""The signal pass over texts, and strings without a file."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import text_documents as docs
+
+from labeler import profiles
+from labeler.core.keys import PUBLIC_KEY
+from labeler.core.payload import Payload
+from labeler.errors import UsageError
+from labeler.media.files import Source
+from labeler.media.limits import DEFAULT_LIMITS
+from labeler.pipeline import text
+from labeler.pipeline.marked import Marked
+from labeler.pipeline.options import LabelOptions
+from labeler.pipeline.strings import label_text, verify_text
+from labeler.types import Label, Layer, State, Verdict
+
+LABEL = Label(producer="001191110102MAD55U9H0F10002", produce_id="98ae6b12")
+PAYLOAD = bytes(Payload.of(LABEL))
+SAMPLES = {**docs.samples(), "story.pdf": docs.pdf()}
+SIGNALS = (Layer.VISIBLE, Layer.WATERMARK)
+TAGGED = {
+    "story.txt",
+    "story.md",
+    "story.html",
+    "story.srt",
+    "story.vtt",
+    "story.docx",
+    "story.pptx",
+    "story.epub",
+}
+
+
+def _apply(data: bytes, name: str, **options: object) -> Marked:
+    info = text.probe(data, name, limits=DEFAULT_LIMITS)
+    return text.apply(
+        Source(Path(name), data),
+        info,
+        SIGNALS,
+        payload=PAYLOAD,
+        key=PUBLIC_KEY,
+        profile=profiles.load("cn-gb45438"),
+        options=LabelOptions(producer="x", **options),  # type: ignore[arg-type]
+    )
+
+
+def _detect(data: bytes, name: str) -> tuple[object, object]:
+    info = text.probe(data, name, limits=DEFAULT_LIMITS)
+    return text.detect(data, info, name, SIGNALS, keys=[PUBLIC_KEY], quick=True, limits=DEFAULT_LIMITS)
+
+
+@pytest.mark.parametrize("name", SAMPLES)
+def test_by_default_the_visible_lines_are_written_and_no_tag(name: str) -> None:
+    marked = _apply(SAMPLES[name], name)
+    assert marked.written == (Layer.VISIBLE,)
+    assert marked.visible_text == "AI生成 · AI-generated"
+    assert [note.id for note in marked.notes] == ["watermark.opt-in"]
+    visible, watermark = _detect(marked.data, name)
+    assert visible.state is State.PRESENT  # type: ignore[attr-defined]
+    assert watermark.state is State.CANNOT_TELL and "statistical" in watermark.reason  # type: ignore[attr-defined]
+    assert _apply(marked.data, name).data == marked.data
+
+
+@pytest.mark.parametrize("name", SAMPLES)
+def test_the_tag_is_written_when_it_is_asked_for(name: str) -> None:
+    marked = _apply(SAMPLES[name], name, layers=SIGNALS)
+    if name not in TAGGED:
+        assert [note.id for note in marked.notes] == ["watermark.impossible"]
+        return
+    assert marked.written == SIGNALS and marked.algorithm == "labeler.text-tag.1"
+    watermark = _detect(marked.data, name)[1]
+    assert watermark.payload == PAYLOAD.hex()  # type: ignore[attr-defined]
+    assert _apply(marked.data, name, layers=SIGNALS).data == marked.data
+
+
+def test_a_tag_in_escaped_json_is_found() -> None:
+    import json
+
+    from labeler.watermark import texttag
+
+    said = texttag.embed(docs.ENGLISH, PAYLOAD, PUBLIC_KEY)
+    for data in (json.dumps({"t": said}), json.dumps({"t": said}, ensure_ascii=False)):
+        assert _detect(data.encode(), "a.json")[1].payload == PAYLOAD.hex()  # type: ignore[attr-defined]
+
+
+@pytest.mark.parametrize("kind", ["text", "markdown", "html"])
+@pytest.mark.parametrize("lang", ["both", "zh", "en"])
+@pytest.mark.parametrize("words", [docs.ENGLISH, docs.CHINESE])
+def test_strings_are_labelled_once_and_verified(words: str, lang: str, kind: str) -> None:
+    options = {"lang": lang, "kind": kind, "tag": "sentence", "label": LABEL}
+    labelled = label_text(words, **options)  # type: ignore[arg-type]
+    assert label_text(labelled, **options) == labelled  # type: ignore[arg-type]
+    report = verify_text(labelled, kind=kind)
+    assert report.layers.visible.state is State.PRESENT
+    assert report.layers.watermark.payload == PAYLOAD.hex()
+    assert report.verdict is Verdict.AI_CONFIRMED
+    if kind == "markdown":
+        assert report.label == LABEL
+        assert [pair.result for pair in report.consistency] == ["agree"]
+
+
+def test_places_and_paragraph_marks() -> None:
+    assert label_text("a", place="start", lang="zh") == "【AI生成】\na"
+    assert label_text("a", place="end", lang="zh") == "a\n（本内容由人工智能生成）"
+    marked = label_text("一。\n\n二。", lang="zh", every_paragraph=True)
+    assert marked.count("〔AI生成〕") == 2
+    assert label_text(marked, lang="zh", every_paragraph=True) == marked
+
+
+def test_an_unlabelled_string_is_not_called_human() -> None:
+    report = verify_text(docs.ENGLISH)
+    assert report.verdict is Verdict.CANNOT_TELL
+    assert "statistical" in report.layers.watermark.reason
+
+
+def test_wrong_calls_are_told() -> None:
+    for wrong in (
+        {"place": "middle"},
+        {"kind": "rtf"},
+        {"lang": "de"},
+        {"tag": "end"},
+        {"tag": "word", "label": LABEL},
+    ):
+        with pytest.raises(UsageError):
+            label_text("Some words.", **wrong)  # type: ignore[arg-type]
+    with pytest.raises(UsageError):
+        verify_text("x", kind="rtf")
