@@ -91,6 +91,8 @@ _STAGES = (
     _Stage(name="small scale", matrices=lambda h, w: hypotheses.scales(), keep=0.5, gate=5.6, frame=1),
     _Stage(name="perspective", matrices=lambda h, w: None, keep=1, gate=0),
     _Stage(name="aspect", matrices=lambda h, w: hypotheses.aspects(), keep=0.5, gate=5.6),
+    _Stage(name="small aspect", matrices=lambda h, w: hypotheses.aspects(), keep=0.5, gate=5.8, frame=1),
+    _Stage(name="small tilt", matrices=lambda h, w: hypotheses.tilts(), keep=0.5, gate=5.8, frame=1),
     _Stage(name="rotation", matrices=hypotheses.rotations, keep=0.35, gate=6.1),
     _Stage(name="turn and crop", matrices=lambda h, w: hypotheses.small_turns(), keep=0.35, gate=6.1),
     _Stage(name="wide", matrices=lambda h, w: hypotheses.wide(), keep=0.02, gate=6.5),
@@ -151,12 +153,20 @@ def _alike(one: Candidate, two: Candidate) -> bool:
 def _attempt(
     pixels: Pixels, reading: Reading, field: Field, layout: Layout, candidate: Candidate, stage: str
 ) -> Found | None:
+    frame = (field.height, field.width)
+    if stage.endswith("scale"):
+        # Crops and canvases change nothing but scale and place: three parameters, found more exactly than eight.
+        plain = place(_without_turn(candidate, field, layout), field)
+        upright = unwarp(pixels, frame, plain)
+        if sync_z(upright.evidence, layout) >= _DECODE_Z:
+            found = _decode(upright, layout, plain, stage)
+            if found is not None:
+                return found
     start = place(candidate, field)
     spread = 8.0 if stage == "perspective" else 2.0
     placement, agreement = register(reading, start, layout, spread=spread)
     if agreement < _AGREEMENT_MIN:
         return None
-    frame = (field.height, field.width)
     placement, _ = register(reading, placement, layout, reach=12, step=0.35, spread=0.8)
     upright = unwarp(pixels, frame, placement)
     z = sync_z(upright.evidence, layout)
@@ -171,11 +181,21 @@ def _attempt(
     return found
 
 
+def _without_turn(candidate: Candidate, field: Field, layout: Layout) -> Candidate:
+    """The candidate with the nearest multiple of a flip or quarter turn as its matrix, refined as such."""
+    matrix = candidate.matrix
+    upright = abs(matrix[0, 0]) + abs(matrix[1, 1]) >= abs(matrix[0, 1]) + abs(matrix[1, 0])
+    axes = np.where(np.eye(2, dtype=bool) == upright, np.sign(matrix), 0.0)
+    plain = axes * np.sqrt(abs(np.linalg.det(matrix)))
+    start = Candidate(matrix=plain, shift=candidate.shift, z=candidate.z)
+    return refine(field, layout, start, rounds=5, samples=160, wide=0.8, rigid=True)
+
+
 def _decode(upright: Reading, layout: Layout, placement: Placement, stage: str) -> Found | None:
     decoded = decode_cells(upright.evidence, layout)
     if decoded is None:
         return None
-    log10_p = accept_log10(decoded.rho, 3 * _READINGS_MAX * CELL_CLASSES * _PROFILES / _SEARCH_SHARE)
+    log10_p = accept_log10(decoded.rho, 4 * _READINGS_MAX * CELL_CLASSES * _PROFILES / _SEARCH_SHARE)
     if log10_p > ACCEPT_LOG10:
         return None
     return Found(decoded=decoded, placement=placement, stage=stage, log10_p=log10_p)

@@ -13,7 +13,7 @@ from typing import TypeAlias
 import numpy as np
 import numpy.typing as npt
 
-__all__ = ["aspects", "rotations", "scales", "small_turns", "wide"]
+__all__ = ["aspects", "rotations", "scales", "small_turns", "tilts", "wide"]
 
 Floats: TypeAlias = npt.NDArray[np.float32]
 
@@ -81,6 +81,15 @@ def rotations(height: int, width: int) -> Floats:
     for scale in np.exp(np.arange(np.log(1.2), np.log(1.5), 0.014)):
         parts.append(scale * turn[unsure])
     return _with(np.concatenate(parts), mirror=True, quarter=False)
+
+
+@lru_cache(maxsize=1)
+def tilts() -> Floats:
+    """Rotation within 20 degrees, scale 0.94 to 1.06: a page laid askew on the scanner."""
+    step = np.pi / _ANGLES
+    angle = np.arange(-round(np.pi / 9 / step), round(np.pi / 9 / step) + 1) * step
+    scale = np.exp(np.arange(-0.06, 0.061, 1.4 * _SCALE_STEP))
+    return np.asarray((scale[:, None, None, None] * _rotation(angle)).reshape(-1, 2, 2), np.float32)
 
 
 @lru_cache(maxsize=1)

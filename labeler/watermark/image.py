@@ -55,6 +55,8 @@ _SIDE_READ = 32
 _SMALL = 400
 _SMALL_LOSS = 2.0
 """Small pictures and documents are marked by so many decibels more strongly."""
+_SIZE_FULL, _SIZE_LOSS = 600, 3.0
+"""Decibels for half the side, below 600 px: fewer pixels carry the same bits."""
 _LARGE = 4_000_000
 _LAYER_SHARE, _LAYER_MAX = 0.55, 1984
 _LAYER_GAINS = (2.8, 2.0)
@@ -148,8 +150,8 @@ def _delta(pixels: Pixels, payload: bytes, layout: Layout, *, base: float, psnr:
     # Which nonces are tried depends on the picture, so pictures of one payload differ in their codewords.
     start = int(np.abs(host.luma.high).sum(dtype=np.float64)) % NONCES
     messages = candidates(payload, layout.key, first=start, count=_NONCES_TRIED)
+    base -= _SIZE_LOSS * max(math.log2(_SIZE_FULL / math.sqrt(height * width)), 0) if not small else _SMALL_LOSS
     if small:
-        base -= _SMALL_LOSS
         return mark_frame(host, messages, layout, base=base, psnr=psnr, ratio=ratio, small=True)
     if height * width <= _LARGE:
         return mark_frame(host, messages, layout, base=base, psnr=psnr, ratio=ratio)

@@ -26,7 +26,7 @@ _LOG_STEP = 12.0
 _NOISELESS_RMS, _SMOOTH_RMS = 0.5, 0.8  # caps of the local rms without texture and at one grey level of it
 _SATURATED_RMS = 0.7
 _RELAXED = 2.0  # factor on both caps for small pictures and documents
-_GAIN_MAX, _GAIN_MAX_SMALL = 3.5, 1.5  # dB above the base for quiet pictures
+_GAIN_MAX, _GAIN_MAX_SMALL = 2.3, 1.5  # dB above the base for quiet pictures
 _WHITE, _BLACK = 252.0, 3.0
 
 
@@ -95,7 +95,7 @@ def mask_of(luma: Floats, host: HostEnergy) -> Mask:
 
 
 def target_psnr(activity: float, base: float, *, small: bool = False) -> float:
-    """PSNR for a picture, dB: 2.6 more for half the texture, from -1.85 to +3.5 (small: +1.5) about the base."""
+    """PSNR for a picture, dB: 2.6 more for half the texture, from -1.85 to +2.3 (small: +1.5) about the base."""
     return base + float(
         np.clip(-2.6 * np.log2(max(activity, 1e-3) / 8.75), -1.85, _GAIN_MAX_SMALL if small else _GAIN_MAX)
     )

@@ -256,6 +256,7 @@ def refine(
     rounds: int = 2,
     samples: int = 128,
     wide: float = 1.0,
+    rigid: bool = False,
 ) -> Candidate:
     """Improve a candidate by random search of all six parameters with a shrinking radius (seeded).
 
@@ -266,12 +267,14 @@ def refine(
         rounds: the radius is about halved after each.
         samples: tried in each round.
         wide: radius at the start; 1 suits the grid of the lists.
+        rigid: vary the scale and the shift only.
     """
     rng = np.random.default_rng(12345)
     matrix, shift, z = candidate.matrix, candidate.shift, candidate.z
     spread, reach = 0.005 * wide, 1.4 * wide
     for _ in range(rounds):
-        change = rng.normal(0, spread, (samples, 2, 2))
+        change = rng.normal(0, spread, (samples, 1, 1) if rigid else (samples, 2, 2))
+        change = change * np.eye(2) if rigid else change
         change[0] = 0
         matrices = matrix + change @ matrix
         shifts = shift + rng.normal(0, reach, (samples, 2))

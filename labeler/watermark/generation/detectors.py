@@ -71,7 +71,8 @@ class Detection:
         scored: tokens that count as evidence: one per distinct context.
         score: the statistic of the scheme, in its own units.
         log10_p: log10 of the probability (or of a bound of it) of such a score without the key.
-        message: the 32 bits read, 8 hex digits, or "": only of a marked text, only of ``gumbel-32``.
+        message: the 32 bits read, 8 hex digits: only of ``gumbel-32``, and only if the text is marked and one
+            message clearly leads the others; else "".
     """
 
     scheme: str

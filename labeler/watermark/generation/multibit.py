@@ -14,6 +14,10 @@ The CRC is linear, ``check = A(a) ^ B(b) ^ C(c)``, with invertible A, B, C, so a
 valid messages are those with ``x ^ y ^ z ^ w = 0``, and two (max, +) XOR-convolutions of 256 values find the
 best one. The check byte so corrects errors rather than only showing them: any two valid messages differ in at
 least two places. False finds are bounded by the sum over all valid messages: ``p <= 2^24 P(Erlang >= best)``.
+
+That p speaks of "no mark". Which message is a second question: edits can leave enough to see that there is one
+and too little to read it. The scores of two messages that differ in two places differ by noise of variance S, for
+S scored tokens, so a message is given only if it leads all others by sqrt(S), one standard deviation.
 """
 
 from __future__ import annotations
@@ -33,6 +37,7 @@ from labeler.watermark.generation.contexts import as_tokens, check_width
 from labeler.watermark.generation.detectors import (
     ACCEPT_LOG10,
     Detection,
+    TextVerdict,
     check_options,
     judge,
     pieces,
@@ -50,6 +55,7 @@ __all__ = [
     "crc8",
     "message_of",
     "prefix_of",
+    "runner_up",
 ]
 
 Floats: TypeAlias = npt.NDArray[np.float64]
@@ -132,7 +138,21 @@ def best_message(scores: Floats) -> tuple[bytes, float]:
     chosen = (x, total ^ x, z)
     prefix = bytes(int(np.flatnonzero(maps[place] == chosen[place])[0]) for place in range(3))
     message = prefix + bytes([crc8(prefix)])
-    return message, float(sum(scores[place, message[place]] for place in range(MESSAGE_BYTES)))
+    return message, _total(scores, message)
+
+
+def runner_up(scores: Floats, message: bytes) -> float:
+    """The largest sum of a valid message other than this one: every other one differs at some place."""
+    sums = []
+    for place in range(MESSAGE_BYTES):
+        barred = scores.copy()
+        barred[place, message[place]] = -np.inf
+        sums.append(best_message(barred)[1])
+    return max(sums)
+
+
+def _total(scores: Floats, message: bytes) -> float:
+    return float(sum(scores[place, message[place]] for place in range(MESSAGE_BYTES)))
 
 
 def _places(prf: TokenPRF, state: State) -> npt.NDArray[np.intp]:
@@ -205,19 +225,30 @@ class MultibitGumbelDetector:
 
         Args:
             tokens: token ids, shape (N,).
-            expected: a mark_id; then only its message is tested, p is that of this one test, and a text with
-                another message is not detected. Empty: the best of all 2^24 messages.
+            expected: a mark_id; then only its message is tested, and p is that of this one test. A text whose
+                best message is another one, by the same margin, is not detected. Empty: the best of all 2^24
+                messages.
+
+        Returns:
+            The finding. Its message is empty if the text is not marked, or is marked but not readable.
         """
         ids = as_tokens(tokens)
         scores, scored = self.symbol_scores(ids)
+        message, score = best_message(scores)
+        margin = math.sqrt(scored)
         if expected:
-            message = bytes.fromhex(message_of(expected))
-            score = float(sum(scores[place, message[place]] for place in range(MESSAGE_BYTES)))
+            wanted = bytes.fromhex(message_of(expected))
+            other = wanted != message and score - _total(scores, wanted) >= margin
+            message, score = wanted, _total(scores, wanted)
             log10_p = gamma_log10(score, scored)
+            verdict = judge(log10_p, scored, threshold=self.threshold, min_scored=self.min_scored)
+            if other and verdict is TextVerdict.MARKED:
+                verdict = TextVerdict.NOT_DETECTED
+            readable = True
         else:
-            message, score = best_message(scores)
             log10_p = min(0.0, gamma_log10(score, scored) + _PREFIX_BITS * math.log10(2))
-        verdict = judge(log10_p, scored, threshold=self.threshold, min_scored=self.min_scored)
+            verdict = judge(log10_p, scored, threshold=self.threshold, min_scored=self.min_scored)
+            readable = verdict is TextVerdict.MARKED and score - runner_up(scores, message) >= margin
         return Detection(
             scheme="gumbel-32",
             verdict=verdict,
@@ -225,7 +256,7 @@ class MultibitGumbelDetector:
             scored=scored,
             score=score,
             log10_p=log10_p,
-            message=message.hex() if verdict == "marked" else "",
+            message=message.hex() if readable and verdict is TextVerdict.MARKED else "",
         )
 
     def symbol_scores(self, ids: Ints) -> tuple[Floats, int]:

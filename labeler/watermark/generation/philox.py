@@ -16,6 +16,7 @@ sees many words may find the key, so the key is derived for this purpose alone (
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import TypeAlias
 
@@ -48,20 +49,28 @@ def generation_key(key: WatermarkKey) -> int:
     return int.from_bytes(key.derive("watermark/text/generation/1", 8), "big")
 
 
+def _schedule(key: Words, step: int) -> Iterator[Words | np.uint64]:
+    """The key of each round; of a key that is the same for all counters in plain integers, which is faster."""
+    if key.size == 1:
+        first = int(key.flat[0])
+        yield from (np.uint64(first + index * step & 0xFFFFFFFF) for index in range(_ROUNDS))
+    else:
+        yield from (key + np.uint64(index * step & 0xFFFFFFFF) & _MASK for index in range(_ROUNDS))
+
+
 def philox4x32(counter: State, key: tuple[Words, Words]) -> State:
     """Ten rounds of Philox4x32.
 
     Args:
         counter: four arrays of 32-bit words, uint64, shapes that broadcast.
-        key: two arrays of 32-bit words, uint64, shapes that broadcast with the counter's.
+        key: two arrays of 32-bit words, uint64, shapes that broadcast with the counter's; a key of one word has
+            no more axes than the counter.
 
     Returns:
         Four arrays of 32-bit words, uint64.
     """
     c0, c1, c2, c3 = counter
-    for index in range(_ROUNDS):
-        k0 = key[0] + np.uint64(index * _W0 & 0xFFFFFFFF) & _MASK
-        k1 = key[1] + np.uint64(index * _W1 & 0xFFFFFFFF) & _MASK
+    for k0, k1 in zip(_schedule(key[0], _W0), _schedule(key[1], _W1), strict=True):
         one, two = c0 * _M0, c2 * _M1
         c0 = two >> _HALF ^ c1 ^ k0
         c2 = one >> _HALF ^ c3 ^ k1

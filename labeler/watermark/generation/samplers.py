@@ -131,11 +131,12 @@ class TournamentSampler:
         """Logarithms of the candidates' probabilities after all layers."""
         prf = TokenPRF(key=self.key)
         words = prf.token_words(columns(prf.context(contexts)), candidates.ids)
-        bits = layer_bits(words, self.depth).astype(np.float64)
+        layers = np.moveaxis(layer_bits(words, self.depth), -1, 0).astype(np.float64, order="C")
         share = np.exp(log_softmax(candidates.logits))
-        for layer in range(self.depth):
-            g = bits[..., layer]
-            share = share * (1.0 + g - (g * share).sum(axis=-1, keepdims=True))
+        work = np.empty_like(share)
+        for g, gain in zip(layers, layers + 1.0, strict=True):
+            mass = np.multiply(g, share, out=work).sum(axis=-1, keepdims=True)
+            share *= np.subtract(gain, mass, out=work)
         with np.errstate(divide="ignore"):
             logs: Floats = np.log(np.maximum(share, 0.0))
         return logs
