@@ -18,14 +18,18 @@ def crops(library: list[Pixels], count: int) -> list[Pixels]:
     """Random crops of about 500 px, scaled by 0.7 to 1.3, as many different pictures."""
     rng = np.random.default_rng(7)
     result = []
-    for number in range(count):
+    number = 0
+    while len(result) < count:
         picture = library[number % len(library)]
+        number += 1
         factor = float(rng.uniform(0.7, 1.3)) * min(1.0, 1400 / max(picture.shape[:2]))
         scaled = cv2.resize(picture, None, fx=factor, fy=factor, interpolation=cv2.INTER_AREA)
         height, width = min(480, scaled.shape[0]), min(560, scaled.shape[1])
         top = int(rng.integers(scaled.shape[0] - height + 1))
         left = int(rng.integers(scaled.shape[1] - width + 1))
-        result.append(np.ascontiguousarray(scaled[top : top + height, left : left + width]))
+        crop = np.ascontiguousarray(scaled[top : top + height, left : left + width])
+        if float(crop.std()) > 8:
+            result.append(crop)
     return result
 
 
