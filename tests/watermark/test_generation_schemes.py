@@ -23,6 +23,7 @@ from labeler.watermark.generation.multibit import (
     best_message,
     crc8,
     message_of,
+    runner_up,
 )
 from labeler.watermark.generation.samplers import (
     GreenListSampler,
@@ -302,6 +303,36 @@ def test_32_bits_are_read_and_compared(mark_id: str) -> None:
     assert same.verdict is TextVerdict.MARKED
     assert other.verdict is TextVerdict.NOT_DETECTED
     assert other.message == other.mark_prefix == ""
+
+
+def test_the_runner_up_is_the_second_best_of_all() -> None:
+    scores = np.random.default_rng(8).gumbel(size=(4, 256))
+    best, total = best_message(scores)
+    second = runner_up(scores, best)
+    assert second < total
+    scores[0, best[0]] -= 100  # without the best message and all that share its first byte ...
+    assert best_message(scores)[1] <= second
+    flat = np.zeros((4, 256))
+    flat[np.arange(4), list(bytes.fromhex(message_of("010203")))] = 3.0
+    assert runner_up(flat, bytes.fromhex(message_of("010203"))) == 6.0  # two places are the least difference
+
+
+def test_a_mark_that_cannot_be_read_is_still_a_mark() -> None:
+    ids = ("a3f19c", "5b0e77")
+    one, two = (_write(MultibitGumbelSampler(key=KEY, mark_id=name), tokens=160)[0] for name in ids)
+    messages = set()
+    for count in range(100, 160, 6):
+        found = MultibitGumbelDetector(key=KEY).detect(np.concatenate([one[:count], two[: 260 - count]]))
+        assert found.verdict is TextVerdict.MARKED
+        messages.add(found.message)
+    assert messages == {"", message_of(ids[0]), message_of(ids[1])}
+
+
+def test_a_neighbouring_message_is_not_taken_for_the_expected_one() -> None:
+    ids = _write(MultibitGumbelSampler(key=KEY, mark_id="a3f19c"), tokens=400)[0]
+    found = MultibitGumbelDetector(key=KEY).detect(ids, expected="a3f19d")  # shares two of four places
+    assert found.log10_p < -6
+    assert found.verdict is TextVerdict.NOT_DETECTED
 
 
 def test_symbols_have_streams_of_their_own() -> None:
