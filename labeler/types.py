@@ -224,6 +224,7 @@ class Evidence:
         kind: what was found, for example ``labeler-mark``.
         text: its wording.
         box: x, y, width, height in px of the picture as displayed, or None.
+        frame: width and height of that picture, px, or None.
         time: start, end in seconds, or None.
         score: strength of the match, 0 to 1.
         height_ratio: height of the smallest glyph's ink over the shortest side, or None.
@@ -232,6 +233,7 @@ class Evidence:
     kind: str
     text: str = ""
     box: tuple[int, int, int, int] | None = None
+    frame: tuple[int, int] | None = None
     time: tuple[float, float] | None = None
     score: float = 0.0
     height_ratio: float | None = None
@@ -406,10 +408,7 @@ class ErrorInfo:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Report:
-    """What verification found in one file: the line of ``verify --json``.
-
-    ``size`` is width and height in px as stored, where there is such a thing.
-    """
+    """What verification found in one file: the line of ``verify --json``."""
 
     path: str
     verdict: Verdict
@@ -417,7 +416,6 @@ class Report:
     sha256: str = ""
     media_type: str = ""
     modality: str = ""
-    size: tuple[int, int] | None = None
     label: Label | None = None
     consistency: tuple[Consistency, ...] = ()
     compliance: Compliance | None = None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 import shutil
 import subprocess
 import sys
@@ -43,7 +44,8 @@ def main() -> None:
 def labeler(*arguments: object, expect: int = 0) -> None:
     """Show a command, run it, and stop if its exit code is not the expected one."""
     words = [str(argument) for argument in arguments]
-    shown = words if len(words) <= 9 else [*words[:3], "...", *words[-2:]]
+    shown = [shlex.quote(word) for word in words]
+    shown = shown if len(words) <= 9 else [*shown[:3], "...", *shown[-2:]]
     print(f"$ labeler {' '.join(shown)}", flush=True)
     code = subprocess.run([LABELER, *words], check=False).returncode
     if code != expect:

@@ -8,12 +8,15 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from labeler.errors import InputError, NotARegularFile, OutputError, UsageError
-from labeler.media.sniff import modality_of, sniff
+from labeler.media.sniff import EXTENSIONS, modality_of, sniff
 
 __all__ = ["BACKUP_SUFFIX", "Job", "Plan", "find_inputs", "plan"]
 
 BACKUP_SUFFIX = ".orig"
 """What ``--in-place`` appends to the name of the untouched original."""
+
+
+_KNOWN_EXTENSIONS = frozenset(suffix for suffixes in EXTENSIONS.values() for suffix in suffixes)
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +60,7 @@ def find_inputs(
             yield path, Path(path.name)
             continue
         if not recursive:
-            raise NotARegularFile("this is a folder.", remedy="Use -r to label what is in it.", path=path)
+            raise NotARegularFile("this is a folder.", remedy="Use -r to go through folders.", path=path)
         closed: list[Path] = []
         for folder, names, files in os.walk(path, followlinks=False, onerror=_collect(closed)):
             here = Path(folder)
@@ -65,9 +68,8 @@ def find_inputs(
                 name for name in names if not name.startswith(".") and _resolved(here / name) != skip
             )
             for name in sorted(files):
-                file = here / name
-                if not name.startswith(".") and not file.is_symlink() and file.is_file():
-                    yield file, file.relative_to(path)
+                if not name.startswith("."):
+                    yield here / name, (here / name).relative_to(path)
         for each in closed:
             yield each, each.relative_to(path)
 
@@ -98,7 +100,12 @@ def _resolved(path: Path) -> Path:
         ) from error
 
 
-def _is_media(path: Path) -> bool:
+def _is_wanted(path: Path) -> bool:
+    """Regular files that are media by content, or claim to be by their name; links are not followed."""
+    if path.is_symlink() or not (path.is_file() or path.is_dir()):
+        return False
+    if path.suffix.lower() in _KNOWN_EXTENSIONS:
+        return True  # if the content is something else, the run says so
     try:
         with path.open("rb") as file:
             return modality_of(sniff(file.read(64))) is not None
@@ -121,13 +128,16 @@ def plan(
     taken: dict[Path, Path] = {}
     left_alone = 0
     for file, below in find_inputs(given, recursive=recursive, skip=output):
-        if file not in named and (file.name.endswith(BACKUP_SUFFIX) or not _is_media(file)):
+        if file not in named and (file.name.endswith(BACKUP_SUFFIX) or not _is_wanted(file)):
             left_alone += 1
             continue
         target = file if in_place else _inside(output, below) if output else None
+        if target is not None and taken.get(target) == file:
+            continue  # named twice
         if target is not None and target in taken:
             raise UsageError(
-                f"{taken[target]} and {file} would both become {target}.", remedy="Label them in two runs."
+                f"{taken[target]} and {file} would both become {target}.",
+                remedy="Give them different output folders, in two runs.",
             )
         if target is not None:
             taken[target] = file

@@ -51,7 +51,9 @@ def speed(files: tuple[Path, ...], rounds: int, as_json: bool) -> int:
 
 @command.command("robustness")
 @click.option("--modality", type=click.Choice(["image"]), default="image", show_default=True)
-@click.option("--images", type=PATH, required=True, metavar="DIR", help="Folder of pictures to mark and attack.")
+@click.option(
+    "--images", type=PATH, required=True, metavar="DIR", help="Folder of pictures to mark and attack."
+)
 @click.option("--names", default="", metavar="A,B", help="Only pictures of these names, without extension.")
 @click.option("--grid", type=PATH, metavar="TOML", help="Attacks; default the grid that comes with labeler.")
 @click.option("--repeats", type=click.IntRange(1), default=1, show_default=True, help="Runs of every attack.")

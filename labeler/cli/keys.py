@@ -36,7 +36,9 @@ def init(home: Path | None, producer: str) -> int:
     ring = KeyRing(folder)
     if ring.private_keys():
         raise OutputExists(
-            "there are keys already.", remedy="Move the folder away to begin anew.", path=ring.folder
+            "there are keys already.",
+            remedy="`labeler keys new` adds a watermark key; defaults are changed in labeler.toml.",
+            path=ring.folder,
         )
     identity = create_development_identity(folder / "credentials")
     key = WatermarkKey.generate()
@@ -61,6 +63,17 @@ def _toml(text: str) -> str:
     return text.replace("\\", "\\\\").replace('"', '\\"')
 
 
+@command.command("new")
+@click.option("--home", type=PATH, metavar="DIR", help="Instead of $LABELER_HOME.")
+def new(home: Path | None) -> int:
+    """Make another watermark key: --key private uses it from now on, older keys stay readable."""
+    from labeler.core.keys import KeyRing, WatermarkKey
+
+    key = WatermarkKey.generate()
+    click.echo(f"watermark key {key.key_id}   {KeyRing(home).add(key)}")
+    return ExitCode.OK
+
+
 @command.command("list")
 @click.option("--home", type=PATH, metavar="DIR", help="Instead of $LABELER_HOME.")
 def list_keys(home: Path | None) -> int:
@@ -76,8 +89,8 @@ def list_keys(home: Path | None) -> int:
     except LabelerError as error:
         click.echo(f"signing     {style('none: ' + error.message, 'warn')}")
     else:
-        kind = "development, TEST" if signer.is_development else "own"
-        click.echo(f"signing     {signer.name}   {style(kind, 'dim')}")
+        until = f"valid until {signer.not_after:%Y-%m-%d}"
+        click.echo(f"signing     {signer.name}   {style(until, 'dim')}")
     return ExitCode.OK
 
 

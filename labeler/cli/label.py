@@ -111,9 +111,18 @@ def command(
         raise UsageError("where to? Give either -o DIR or --in-place.")
     if from_stdin and in_place:
         raise UsageError("standard input cannot be labelled in place.", remedy="Give -o.")
+    if output is not None and not to_stdout and _is_file_name(output):
+        raise UsageError(f"-o names a folder, and {output} is a file's name.", remedy="Give a folder.")
     if to_stdout or from_stdin:
         return _pipe(inputs, output or Path(), options, force=force, expected=format_, as_json=as_json)
     return _files(inputs, output, options, in_place, recursive, force, jobs, as_json)
+
+
+def _is_file_name(output: Path) -> bool:
+    from labeler.media.sniff import EXTENSIONS
+
+    suffixes = {suffix for each in EXTENSIONS.values() for suffix in each}
+    return not output.is_dir() and (output.exists() or output.suffix.lower() in suffixes)
 
 
 def _options(
@@ -169,6 +178,8 @@ def _files(
     progress.clear()
     if todo.left_alone:
         click.echo(f"{todo.left_alone} other files left alone: not of a type that labeler labels", err=True)
+    if not results:
+        click.echo("nothing to do: no file of a type that labeler labels", err=True)
     return _exit_code([error for error in results if error], len(results))
 
 

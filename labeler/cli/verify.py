@@ -90,6 +90,10 @@ def command(
         show(report)
         progress.advance()
     progress.clear()
+    if todo.left_alone:
+        click.echo(f"{todo.left_alone} other files left alone: not of a type that labeler checks", err=True)
+    if not codes:
+        click.echo("nothing to do: no file of a type that labeler checks", err=True)
     if len(codes) < 2:
         return codes[0] if codes else ExitCode.NOTHING_TO_DO
     if any(code not in (ExitCode.OK, ExitCode.NEGATIVE) for code in codes):

@@ -63,11 +63,7 @@ def read_source(path: Path, *, limits: Limits = DEFAULT_LIMITS) -> Source:
         before = os.fstat(descriptor)
         if not stat.S_ISREG(before.st_mode):
             kind = _KINDS.get(stat.S_IFMT(before.st_mode), "not a regular file")
-            remedy = (
-                "Use -r for folders."
-                if stat.S_ISDIR(before.st_mode)
-                else "Copy its content into a file first."
-            )
+            remedy = "Name a file." if stat.S_ISDIR(before.st_mode) else "Copy its content into a file first."
             raise NotARegularFile(f"this is {kind}, not a file.", remedy=remedy, path=path)
         limits.check_bytes(before.st_size, path=path)
         with os.fdopen(descriptor, "rb", closefd=False) as file:

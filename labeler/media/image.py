@@ -118,6 +118,12 @@ def probe(data: bytes, name: str, *, limits: Limits = DEFAULT_LIMITS) -> MediaIn
         limits.check_frame(*_webp_canvas(data), path=name)
     with _opened(data, media_type, name) as image:
         limits.check_frame(*image.size, path=name)
+        if media_type == "image/tiff" and _is_raw(image):
+            raise UnsupportedMedia(
+                "this is a camera's raw file (DNG or the like); its pixels would be lost.",
+                remedy="Export it as TIFF, PNG or JPEG first.",
+                path=name,
+            )
         frames = int(getattr(image, "n_frames", 1))
         limits.check_animation(*image.size, frames, path=name)
         return MediaInfo(
@@ -129,6 +135,12 @@ def probe(data: bytes, name: str, *, limits: Limits = DEFAULT_LIMITS) -> MediaIn
             size=len(data),
             extension_matches=extension_matches(media_type, name),
         )
+
+
+def _is_raw(image: Any) -> bool:
+    """A DNG (tag DNGVersion), or a first directory that is a reduced picture with the real one in SubIFDs."""
+    tags = image.tag_v2
+    return 50706 in tags or (330 in tags and bool(int(tags.get(254, 0)) & 1))
 
 
 @contextlib.contextmanager

@@ -38,8 +38,8 @@ class Limits:
         """Raise LimitExceeded if one frame has too many pixels."""
         if width * height > self.pixels:
             raise LimitExceeded(
-                f"the picture has {width} x {height} = {width * height / 1e6:.0f} megapixels; "
-                f"the limit is {self.pixels / 1e6:.0f}.",
+                f"the picture has {width} x {height} = {width * height / 1e6:.3g} megapixels; "
+                f"the limit is {self.pixels / 1e6:.3g}.",
                 remedy="Raise it with --max-megapixels if you trust the file.",
                 path=path,
             )

@@ -68,7 +68,6 @@ def verify_array(array: Array, options: VerifyOptions) -> Report:
     return Report(
         path="",
         modality=Modality.IMAGE,
-        size=frame.size,
         verdict=reconcile.verdict(layers, ()),
         layers=layers,
         compliance=checks.judge(layers, profiles.load(options.profile)) if options.profile else None,
@@ -76,6 +75,11 @@ def verify_array(array: Array, options: VerifyOptions) -> Report:
 
 
 def _frame(array: Array) -> Frame:
+    if not isinstance(array, np.ndarray):
+        raise UsageError(
+            f"a picture is a numpy array, not {type(array).__name__}.",
+            remedy="For Pillow: np.asarray(image).",
+        )
     if array.dtype not in (np.uint8, np.uint16):
         raise UsageError(
             f"pixels are uint8 or uint16, not {array.dtype}.",

@@ -6,6 +6,7 @@ import dataclasses
 from collections.abc import Sequence
 
 from labeler.core.keys import WatermarkKey
+from labeler.errors import AlreadyLabelled
 from labeler.media.encode import encode
 from labeler.media.files import Source
 from labeler.media.image import Frame, decode
@@ -64,12 +65,25 @@ def mark(
 
     Returns:
         The frames, the layers that were written, and notes on those that could not be.
+
+    Raises:
+        AlreadyLabelled: the picture carries a watermark under the key, and ``relabel`` is false.
     """
     notes: list[Finding] = []
     written: list[Layer] = []
+    if Layer.WATERMARK in layers and not options.relabel:
+        there = watermark.detect(frames[0].pixels, [key], quick=True, alpha=frames[0].alpha)
+        if there.state is State.PRESENT:
+            raise AlreadyLabelled(
+                f"the picture carries the watermark of another content, {there.mark_id}.",
+                remedy="Label the original, or leave the watermark out of --layers.",
+            )
     if Layer.VISIBLE in layers:
         try:
-            if not (options.relabel and visible.detect(frames[0].pixels).state is State.PRESENT):
+            if visible.detect(frames[0].pixels).state is State.PRESENT:
+                detail = "the picture shows a visible mark already; no second one was drawn"
+                notes.append(Finding(id="visible.there", severity="info", detail=detail))
+            else:
                 frames = _draw(frames, profile, options)
         except visible.MarkDoesNotFit as error:
             notes.append(Finding(id="visible.impossible", severity="warn", detail=error.message))
@@ -166,20 +180,19 @@ def detect(
         one, other = detect_frame(picture.frames[index], missing, keys=keys, quick=quick)
         found_visible = one if Layer.VISIBLE in missing else found_visible
         found_watermark = other if Layer.WATERMARK in missing else found_watermark
-    shown = picture.frames[0].size
-    scale = max(info.width, info.height) / max(shown)
-    return _scaled(found_visible, scale), found_watermark
+    width, height = picture.frames[0].size
+    scale = max(info.width, info.height) / max(width, height)
+    return _in_whole_picture(found_visible, (width, height), scale), found_watermark
 
 
-def _scaled(report: VisibleReport, scale: float) -> VisibleReport:
-    """Boxes of a picture that was decoded smaller, in pixels of the whole one."""
-    if scale == 1:
-        return report
+def _in_whole_picture(report: VisibleReport, size: tuple[int, int], scale: float) -> VisibleReport:
+    """Boxes in pixels of the whole picture, which may have been decoded smaller; with its size."""
     evidence = []
     for found in report.evidence:
         if found.box is not None:
             x, y, width, height = (round(side * scale) for side in found.box)
-            found = dataclasses.replace(found, box=(x, y, width, height))
+            frame = (round(size[0] * scale), round(size[1] * scale))
+            found = dataclasses.replace(found, box=(x, y, width, height), frame=frame)
         evidence.append(found)
     return dataclasses.replace(report, evidence=tuple(evidence))
 
@@ -194,7 +207,7 @@ def detect_frame(
         found_visible = visible.detect(frame.pixels)
     if Layer.WATERMARK in layers:
         found_watermark = watermark.detect(frame.pixels, keys, quick=quick, alpha=frame.alpha)
-        if found_watermark.geometry.get("search") == "none" and not found_watermark.geometry.get("rotation"):
-            shown = frame.pixels[:, ::-1] if found_watermark.geometry.get("flip") else frame.pixels
-            found_watermark = dataclasses.replace(found_watermark, fingerprint=watermark.fingerprint(shown))
+        if found_watermark.geometry.get("comparable"):
+            seen = watermark.fingerprint(frame.pixels)
+            found_watermark = dataclasses.replace(found_watermark, fingerprint=seen)
     return found_visible, found_watermark

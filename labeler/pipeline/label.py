@@ -11,7 +11,7 @@ import os
 import time
 import unicodedata
 import uuid
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -33,8 +33,18 @@ from labeler.media.files import Source, read_neighbour, read_source
 from labeler.pipeline.marked import Marked
 from labeler.pipeline.modalities import metadata_of, probe, signals_of
 from labeler.pipeline.options import LabelOptions, VerifyOptions
-from labeler.pipeline.verify import CREDENTIALS_SUFFIX, verify_source
-from labeler.types import Finding, Label, LabelResult, Layer, MediaInfo, Report
+from labeler.pipeline.verify import CREDENTIALS_SUFFIX, verify_one, verify_source
+from labeler.types import (
+    NON_AI_SOURCE_TYPES,
+    CredentialsReport,
+    Finding,
+    Label,
+    LabelResult,
+    Layer,
+    MediaInfo,
+    Report,
+    State,
+)
 from labeler.visible.wording import has_gb_elements
 
 if TYPE_CHECKING:
@@ -89,7 +99,13 @@ def label_one(
     """
     started = time.perf_counter()
     if not overwrite and os.path.lexists(output):
-        raise OutputExists("the output exists already.", remedy="Use --force to replace it.", path=output)
+        if _is_ours(output, options):
+            raise AlreadyLabelled("the output is there already, and labelled.", path=output)
+        raise OutputExists(
+            "the output exists already.",
+            remedy="--force (in Python overwrite=True) replaces it.",
+            path=output,
+        )
     sweep_stale(output.parent)
     source = read_source(path, limits=options.limits)
     labelled = label_source(source, options)
@@ -113,6 +129,13 @@ def label_one(
         seconds=round(time.perf_counter() - started, 3),
         notes=labelled.notes,
     )
+
+
+def _is_ours(output: Path, options: LabelOptions) -> bool:
+    """Whether an earlier run made this output: then running again has nothing to do."""
+    layers = (Layer.METADATA, Layer.CREDENTIALS)
+    report = verify_one(output, VerifyOptions(layers=layers, limits=options.limits, home=options.home))
+    return report.label is not None and report.label.producer == options.producer
 
 
 def label_source(source: Source, options: LabelOptions) -> Labelled:
@@ -166,13 +189,13 @@ def _prepare(source: Source, options: LabelOptions) -> _Job:
     info = probe(source, options.limits)
     before = _existing(source, options)
     label = new_label(options, before.label)
-    notes = before.findings
+    notes = (*before.findings, *_foreign(before.layers.credentials))
     signer = None
     if Layer.CREDENTIALS in layers:
         try:
             signer = _signer(options)
         except DependencyMissing as error:
-            if Layer.CREDENTIALS in required:
+            if Layer.CREDENTIALS in required or options.certificate is not None:
                 raise
             notes += (Finding(id="credentials.impossible", severity="warn", detail=f"not signed: {error}"),)
             layers = tuple(layer for layer in layers if layer is not Layer.CREDENTIALS)
@@ -240,10 +263,20 @@ def _existing(source: Source, options: LabelOptions) -> Report:
     if report.label is not None and report.label.producer != options.producer:
         raise UsageError(
             f"the label names another producer, {report.label.producer!r}; only its producer may replace it.",
-            remedy="A receiving platform adds its own fields with `labeler propagate`.",
+            remedy="Leave the file as it is, or ask its producer for the unlabelled original.",
             path=source.path,
         )
     return report
+
+
+def _foreign(manifest: CredentialsReport) -> Iterator[Finding]:
+    """What to say of a manifest that the input carries already; it is kept as the parent of ours."""
+    if manifest.state is State.PRESENT and manifest.content == "altered":
+        detail = "the input's own C2PA manifest does not fit its content: it was changed after signing"
+        yield Finding(id="credentials.input-altered", severity="warn", detail=detail)
+    if manifest.state is State.PRESENT and manifest.source_type in NON_AI_SOURCE_TYPES:
+        detail = f"the input's own C2PA manifest says {manifest.source_type}, which is not AI"
+        yield Finding(id="credentials.input-not-ai", severity="warn", detail=detail)
 
 
 def new_label(options: LabelOptions, old: Label | None = None) -> Label:
@@ -252,10 +285,10 @@ def new_label(options: LabelOptions, old: Label | None = None) -> Label:
     Raises:
         UsageError: there is no producer.
     """
-    if not options.producer:
+    if not options.producer.strip():
         raise UsageError(
             "who labels? A label needs the name or code of the generation service.",
-            remedy='Give --producer CODE, set LABELER_PRODUCER, or put producer = "CODE" into labeler.toml.',
+            remedy='Give --producer CODE (in Python producer="CODE"), or set it once in labeler.toml.',
         )
     for name in ("producer", "produce_id", "generator", "author", "rights"):
         _check_text(name.replace("_", " "), getattr(options, name))

@@ -108,6 +108,9 @@ def _of(cls: type[_Options], options: dict[str, Any]) -> _Options:
             f"unknown option {', '.join(sorted(unknown))}.",
             remedy=f"Options: {', '.join(cls.__dataclass_fields__)}.",
         )
+    for name in ("producer", "produce_id", "author", "rights", "generator"):
+        if not isinstance(options.get(name, ""), str):
+            raise UsageError(f"the {name.replace('_', ' ')} is text, not {type(options[name]).__name__}.")
     return cls(**options)
 
 

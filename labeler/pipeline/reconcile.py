@@ -91,19 +91,24 @@ def agree(report: Report) -> bool:
 def verdict(layers: Layers, pairs: tuple[Consistency, ...]) -> Verdict:
     """The verdict by the strongest evidence; contradiction comes first."""
     metadata, credentials = layers.metadata, layers.credentials
-    signed_ai = credentials.state is State.PRESENT and credentials.source_type in AI_SOURCE_TYPES
+    signed = credentials.source_type if credentials.state is State.PRESENT else ""
+    signed_intact = signed if credentials.content == "intact" else ""
     if any(pair.result == "disagree" for pair in pairs):
         return Verdict.CONFLICT
     if (
-        (signed_ai and credentials.content == "intact")
+        signed_intact in _IPTC_GENERATED
         or layers.watermark.state is State.PRESENT
         or metadata.value == "1"
         or (not metadata.value and metadata.source_type in _IPTC_GENERATED)
     ):
         return Verdict.AI_CONFIRMED
-    if metadata.value == "2" or (not metadata.value and metadata.source_type in AI_SOURCE_TYPES):
+    if (
+        metadata.value == "2"
+        or signed_intact in AI_SOURCE_TYPES
+        or (not metadata.value and metadata.source_type in AI_SOURCE_TYPES)
+    ):
         return Verdict.AI_POSSIBLE
-    if metadata.value or layers.visible.state is State.PRESENT or signed_ai:
+    if metadata.value or layers.visible.state is State.PRESENT or signed in AI_SOURCE_TYPES:
         return Verdict.AI_SUSPECTED
     states = {getattr(layers, layer).state for layer in Layer}
     return Verdict.CANNOT_TELL if State.CANNOT_TELL in states else Verdict.NO_LABEL_FOUND

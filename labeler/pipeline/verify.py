@@ -8,8 +8,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from labeler import profiles
-from labeler.core.keys import KeyRing, WatermarkKey
-from labeler.errors import DamagedMedia, LabelerError, UnsupportedMedia, UsageError
+from labeler.core.keys import PUBLIC_KEY, KeyRing, WatermarkKey
+from labeler.errors import (
+    DamagedMedia,
+    DependencyMissing,
+    InsecureKeyFile,
+    LabelerError,
+    UnsupportedMedia,
+    UsageError,
+)
 from labeler.media.files import Source, read_neighbour, read_source
 from labeler.pipeline import reconcile
 from labeler.pipeline.modalities import metadata_of, probe, signals_of
@@ -97,7 +104,6 @@ def verify_source(
         sha256=source.sha256,
         media_type=info.media_type,
         modality=info.modality,
-        size=(info.width, info.height),
         verdict=reconcile.verdict(layers, pairs),
         label=reconcile.label_of(layers),
         layers=layers,
@@ -162,16 +168,25 @@ def _read_signals(
 ) -> tuple[VisibleReport, WatermarkReport]:
     if not any(layer.is_signal for layer in asked):
         return VisibleReport(state=State.SKIPPED), WatermarkReport(state=State.SKIPPED)
-    keys: list[WatermarkKey] = KeyRing(options.home).all_keys() if Layer.WATERMARK in asked else []
+    keys, trouble = _keys(options) if Layer.WATERMARK in asked else ([], "")
     try:
-        return signals_of(info.modality).detect(
+        visible, watermark = signals_of(info.modality).detect(
             source.data, info, str(source.path), asked, keys=keys, quick=options.quick, limits=options.limits
         )
     except UnsupportedMedia as error:  # samples that no signal layer can read; the containers still speak
-        state = State.CANNOT_TELL
-        return VisibleReport(state=state, reason=error.message), WatermarkReport(
-            state=state, reason=error.message
-        )
+        state, reason = State.CANNOT_TELL, error.message
+        return VisibleReport(state=state, reason=reason), WatermarkReport(state=state, reason=reason)
+    if trouble and watermark.state is State.ABSENT:
+        watermark = WatermarkReport(state=State.CANNOT_TELL, reason=trouble)
+    return visible, watermark
+
+
+def _keys(options: VerifyOptions) -> tuple[list[WatermarkKey], str]:
+    """All keys; if the ring cannot be read, the published one, and what is wrong."""
+    try:
+        return KeyRing(options.home).all_keys(), ""
+    except (DependencyMissing, InsecureKeyFile) as error:
+        return [PUBLIC_KEY], f"the private keys cannot be read: {error}"
 
 
 def error_report(path: Path, error: Exception) -> Report:

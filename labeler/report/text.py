@@ -62,12 +62,13 @@ def describe_report(report: Report, style: Style) -> Iterator[str]:
     yield f"{report.path}   {style(words, colour)}"
     layers = report.layers
     rows = {
-        Layer.VISIBLE: _visible(layers.visible, report.size, style),
+        Layer.VISIBLE: _visible(layers.visible, style),
         Layer.METADATA: _metadata(layers.metadata, style),
         Layer.WATERMARK: _watermark(layers.watermark, style),
         Layer.CREDENTIALS: _credentials(layers.credentials, style),
     }
-    if report.verdict is not Verdict.NO_LABEL_FOUND:
+    found = any(getattr(layers, layer).state is State.PRESENT for layer in Layer)
+    if found or report.verdict is not Verdict.NO_LABEL_FOUND:
         for layer, lines in rows.items():
             for index, line in enumerate(lines):
                 yield _row(layer if index == 0 else "", line)
@@ -95,18 +96,18 @@ def _state(state: State, reason: str, style: Style) -> list[str]:
     return [style(words[state], "warn" if state is State.CANNOT_TELL else "dim")]
 
 
-def _visible(visible: VisibleReport, size: tuple[int, int] | None, style: Style) -> list[str]:
+def _visible(visible: VisibleReport, style: Style) -> list[str]:
     if visible.state is not State.PRESENT:
         return _state(visible.state, visible.reason, style)
-    return [_evidence(evidence, size) for evidence in visible.evidence]
+    return [_evidence(evidence) for evidence in visible.evidence]
 
 
-def _evidence(evidence: Evidence, size: tuple[int, int] | None) -> str:
+def _evidence(evidence: Evidence) -> str:
     parts = [f'"{evidence.text}"']
     if evidence.box is not None:
         x, y, width, height = evidence.box
-        if size is not None:
-            parts.append(_place(x + width / 2, y + height / 2, size))
+        if evidence.frame is not None:
+            parts.append(_place(x + width / 2, y + height / 2, evidence.frame))
         parts.append(f"{width} x {height} px")
     if evidence.height_ratio is not None:
         parts.append(f"glyphs {evidence.height_ratio:.1%} of the short side")
@@ -163,7 +164,7 @@ def _credentials(credentials: CredentialsReport, style: Style) -> list[str]:
         "expired": "certificate expired",
         "invalid": style("signature or certificate invalid", "bad"),
     }[credentials.signer]
-    time = {"stamped": "time stamped", "claimed": "time claimed, not stamped", "none": "no time"}[
+    time = {"stamped": "time stamped", "claimed": "time claimed, no trusted stamp", "none": "no time"}[
         credentials.time
     ]
     name = f"{credentials.signer_name}, " if credentials.signer_name else ""

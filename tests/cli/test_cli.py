@@ -105,7 +105,9 @@ def test_folders_keep_their_tree_and_leave_other_files_alone(run: Run, folder: P
     assert sorted(str(p.relative_to(out)) for p in out.rglob("*") if p.is_file()) == ["a.jpg", "sub/b.png"]
     assert b"1 other files left alone" in done.stderr
     assert run("verify", "-r", "out", "-j", "2").returncode == 0
-    assert run("label", folder, "-r", "-o", "out").returncode == 3, "outputs exist"
+    assert run("label", folder, "-r", "-o", "out").returncode == 6, "running again has nothing to do"
+    (out / "a.jpg").write_bytes(b"something else")
+    assert run("label", folder, "-r", "-o", "out").returncode == 3, "an output that is not ours"
     assert run("label", folder, "-r", "-o", "out", "--force").returncode == 0
 
 

@@ -340,3 +340,52 @@ def test_a_mark_and_manifest_moved_to_another_picture_are_noticed(
 def test_text_that_no_metadata_should_carry_is_refused(author: str, photo_png: Path, tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="author"):
         labeler.label_file(photo_png, tmp_path / "b.png", producer="acme", author=author)
+
+
+def test_a_labelled_picture_that_lost_its_metadata_is_not_labelled_twice(
+    photo_png: Path, tmp_path: Path, home: Path
+) -> None:
+    labeler.label_file(photo_png, tmp_path / "b.png", producer="acme", home=home)
+    with Image.open(tmp_path / "b.png") as image:
+        image.convert("RGB").save(tmp_path / "c.jpg", quality=85)
+    with pytest.raises(AlreadyLabelled, match="watermark of another content"):
+        labeler.label_file(tmp_path / "c.jpg", tmp_path / "d.jpg", producer="acme", home=home)
+    result = labeler.label_file(
+        tmp_path / "c.jpg", tmp_path / "d.jpg", producer="acme", home=home, layers="visible,metadata"
+    )
+    assert "visible.there" in {note.id for note in result.notes}
+    report = labeler.verify_file(tmp_path / "d.jpg", layers="visible")
+    assert len(report.layers.visible.evidence) == 1
+
+
+def test_a_key_ring_that_cannot_be_read_spoils_only_the_watermark(photo_png: Path, tmp_path: Path) -> None:
+    (tmp_path / "h" / "keys").mkdir(parents=True)
+    (tmp_path / "h" / "keys" / "watermark-00000000.key").write_text("garbage")
+    (tmp_path / "h" / "keys" / "watermark-00000000.key").chmod(0o600)
+    report = labeler.verify_file(photo_png, home=tmp_path / "h", quick=True)
+    assert report.error is None
+    assert report.layers.watermark.state is State.CANNOT_TELL
+    assert "watermark-00000000.key" in report.layers.watermark.reason
+    assert report.layers.metadata.state is State.ABSENT
+
+
+def test_a_raw_file_is_refused(photo: np.ndarray, tmp_path: Path, home: Path) -> None:
+    from PIL import TiffImagePlugin
+
+    tags = TiffImagePlugin.ImageFileDirectory_v2()
+    tags[50706] = b"\x01\x04\x00\x00"
+    Image.fromarray(photo).save(tmp_path / "a.tif", tiffinfo=tags)
+    with pytest.raises(UnsupportedMedia, match="raw"):
+        labeler.label_file(tmp_path / "a.tif", tmp_path / "b.tif", producer="acme", home=home)
+
+
+def test_the_place_of_the_mark_is_told_as_displayed(photo: np.ndarray, tmp_path: Path, home: Path) -> None:
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    Image.fromarray(photo).save(tmp_path / "a.jpg", quality=92, exif=exif)
+    labeler.label_file(
+        tmp_path / "a.jpg", tmp_path / "b.jpg", producer="acme", home=home, position="bottom-right"
+    )
+    found = labeler.verify_file(tmp_path / "b.jpg", quick=True).layers.visible.evidence[0]
+    assert found.frame == (480, 640) and found.box is not None
+    assert found.box[0] > 240 and found.box[1] > 320

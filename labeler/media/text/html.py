@@ -193,7 +193,7 @@ class _Html:
         head = _blocks(body, where.first, min(where.last, where.first + (1 << 18)), most=EDGE_CHARS)
         begin = max(where.first, where.last - (1 << 16))
         cut = body.find(b"<", begin, where.last) if begin > where.first else begin
-        tail = _blocks(body, max(cut, where.first), where.last, most=1 << 20)
+        tail = _blocks(body, max(cut, begin), where.last, most=1 << 20)
         return collapse(head, tail)
 
     def mark(self, data: bytes, head: str, tail: str) -> bytes:

@@ -188,7 +188,11 @@ class _Xlsx:
         name = next(n for n in (SHEET, *(f"{SHEET} {i}" for i in range(2, 999))) if n.lower() not in names)
         number = max(int(e.attributes.get("sheetId", "0")) for e in sheets) + 1
         key = next(k for k in sheets[-1].attributes if ":" in k and local(k) == "id")
-        entry = f'<{sheets[-1].name} name="{name}" sheetId="{number}" {key}="rIdAigc1"/>'
+        space_key = "xmlns:" + prefix(key)[:-1]  # declared here, since some writers declare it on each sheet
+        links = sheets[-1].attributes.get(space_key) or root.attributes.get(space_key, _MAIN[:-1])
+        entry = (
+            f'<{sheets[-1].name} {space_key}="{links}" name="{name}" sheetId="{number}" {key}="rIdAigc1"/>'
+        )
         end = tag_end(xml, sheets[-1].at)
         if xml[end - 2 : end - 1] != b"/":
             end = tag_end(xml, end)

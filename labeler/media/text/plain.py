@@ -16,6 +16,7 @@ from labeler.media.text.model import EDGE_CHARS, Edges, NoPlace, Retext
 __all__ = ["MARKDOWN", "PLAIN", "SUBRIP", "WEBVTT", "cue_blocks"]
 
 _WINDOW = 1 << 14
+_PIECE = 1 << 20
 _SHEBANG = re.compile(rb"#![^\r\n]*(?:\r\n|\n|\r)|<\?xml[^>]*\?>(?:\r\n|\n|\r)?")
 _PARAGRAPH = re.compile(r"(?:[^\r\n]*[^\s][^\r\n]*(?:\r\n|\n|\r|\Z))+")
 _FENCE = re.compile(r"^ {0,3}(```+|~~~+)", re.MULTILINE)
@@ -80,7 +81,14 @@ class _Plain:
     def retext(self, data: bytes, change: Retext) -> bytes:
         text = decode(data)
         start = self._start(text.body)
-        return text.encode(text.body[:start] + _paragraphs(text.body[start:], change, fences=self.fences))
+        pieces = [text.body[:start]]
+        whole = self.fences and (b"```" in text.body or b"~~~" in text.body)
+        while start < len(text.body):  # in pieces, so that a large file never stands in memory as characters
+            end = -1 if whole else text.body.find(text.newline * 2, start + _PIECE)
+            end = len(text.body) if end < 0 else end
+            pieces.append(_paragraphs(text.body[start:end], change, fences=self.fences))
+            start = end
+        return text.encode(b"".join(pieces))
 
     fences = False
 
