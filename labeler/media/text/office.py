@@ -152,18 +152,25 @@ class _Xlsx:
 
     def edges(self, data: bytes) -> Edges:
         package = Package(data)
-        names = [e.attributes.get("name", "") for e in self._sheets(package)[1]]
-        head, tail = [names[0]], [names[-1]]
-        if self.added in package:
-            texts = find_blocks(package.read(self.added), "sheetData", paragraphs=frozenset({"c"}), text="t")
-            return collapse(texts.head, texts.tail)
+        sheets = self._sheets(package)[1]
+        names = [e.attributes.get("name", "") for e in sheets]
+        shared: list[str] = []
         if "xl/sharedStrings.xml" in package:
-            shared = find_blocks(
-                package.read("xl/sharedStrings.xml"), "sst", paragraphs=frozenset({"si"}), text="t"
-            )
-            head += shared.head[:3]
-            tail = [*shared.tail[-3:], *tail]
-        return collapse(head, tail)
+            strings = package.read("xl/sharedStrings.xml")
+            found = find_blocks(strings, "sst", paragraphs=frozenset({"si"}), text="t")
+            shared = found.head[:3] + found.tail[-3:]
+        if names[-1].startswith(SHEET):  # ours, perhaps written anew by another program
+            return collapse(*[self._words(package, sheets[-1]) or shared[-2:]] * 2)
+        return collapse([names[0], *shared[:3]], [*shared[-3:], names[-1]])
+
+    def _words(self, package: Package, sheet: Element) -> list[str]:
+        """Text that stands in the cells of a sheet itself."""
+        key = next((v for k, v in sheet.attributes.items() if ":" in k and local(k) == "id"), "")
+        part = relations(package, self.part).get(key, "")
+        if part not in package:
+            return []
+        rows = frozenset({"c"})
+        return find_blocks(package.read(part), "sheetData", paragraphs=rows, text="t").head
 
     def mark(self, data: bytes, head: str, tail: str) -> bytes:
         package = Package(data)
