@@ -20,6 +20,7 @@ import numpy as np
 import numpy.typing as npt
 
 from labeler.bench.generation_speed import detection_rates, step_costs
+from labeler.bench.generation_table import Row, markdown
 from labeler.bench.toy_model import ToyModel, calibrate, generate, train
 from labeler.bench.toy_text import LANGUAGES, document, repetitive
 from labeler.watermark.generation.candidates import Warp
@@ -32,7 +33,7 @@ from labeler.watermark.generation.detectors import (
 from labeler.watermark.generation.multibit import MultibitGumbelDetector, MultibitGumbelSampler, message_of
 from labeler.watermark.generation.samplers import GreenListSampler, GumbelSampler, Sampler, TournamentSampler
 
-__all__ = ["BARS", "SCHEMES", "Row", "Scheme", "edited", "markdown", "run"]
+__all__ = ["BARS", "SCHEMES", "Row", "Scheme", "edited", "main", "markdown", "run"]
 
 Ints: TypeAlias = npt.NDArray[np.int64]
 Progress: TypeAlias = Callable[[str], None]
@@ -54,31 +55,6 @@ _LENGTHS = (50, 100, 200, 400)
 _ENTROPIES = (3.0, 1.5)
 _WINDOW = 200  # tokens of a window for false positives
 _BEGIN, _END = "<!-- text-generation: begin -->", "<!-- text-generation: end -->"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Row:
-    """One measured figure.
-
-    Attributes:
-        topic: ``detection``, ``edits``, ``32 bits``, ``false positives`` or ``speed``.
-        scheme: what was measured.
-        language: ``en``, ``zh`` or ``both``; empty for speed.
-        condition: length, entropy, edits, or what was timed.
-        value: the figure.
-        detail: what else was seen.
-        bar: what is asked for, or empty.
-        passed: whether the bar is met; None without a bar.
-    """
-
-    topic: str
-    scheme: str
-    language: str
-    condition: str
-    value: float
-    detail: str = ""
-    bar: str = ""
-    passed: bool | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -141,11 +117,12 @@ class _Texts:
 
     scheme: Scheme
     language: str
+    nominal: float
     entropy: float
     items: tuple[tuple[int, str, Ints], ...]
 
 
-def _write(model: ToyModel, warp: Warp, scheme: Scheme, texts: int, tokens: int) -> _Texts:
+def _write(model: ToyModel, nominal: float, warp: Warp, scheme: Scheme, texts: int, tokens: int) -> _Texts:
     items: list[tuple[int, str, Ints]] = []
     entropies: list[float] = []
     keys = max(1, min(len(_KEYS), texts // 20))
@@ -157,7 +134,11 @@ def _write(model: ToyModel, warp: Warp, scheme: Scheme, texts: int, tokens: int)
         items += [(key, mark_id, row) for row in made.tokens]
         entropies.append(made.entropy)
     return _Texts(
-        scheme=scheme, language=model.language, entropy=float(np.mean(entropies)), items=tuple(items[:texts])
+        scheme=scheme,
+        language=model.language,
+        nominal=nominal,
+        entropy=float(np.mean(entropies)),
+        items=tuple(items[:texts]),
     )
 
 
@@ -165,6 +146,7 @@ def _detection(texts: _Texts, length: int, *, share: float = 0.0, vocabulary: in
     rng = np.random.default_rng([7, length])
     logs: list[float] = []
     scored: list[int] = []
+    read: list[tuple[str, str]] = []
     hits = exact = 0
     for key, mark_id, tokens in texts.items:
         ids = tokens[:length]
@@ -173,31 +155,35 @@ def _detection(texts: _Texts, length: int, *, share: float = 0.0, vocabulary: in
         found = texts.scheme.detector(key).detect(ids)
         hits += found.verdict == "marked"
         exact += found.message == message_of(mark_id)
+        read.append((found.message, mark_id))
         logs.append(found.log10_p)
         scored.append(found.scored)
     many = texts.scheme.name == "gumbel-32"
     value = (exact if many else hits) / len(texts.items)
     asked, passed = _judge(bar, value) if bar else ("", None)
-    said = f"median log10 p {np.median(logs):.1f}, worst {max(logs):.1f}, scored {np.mean(scored):.0f}"
-    wrong = f"; {hits - exact} read wrongly" if many and hits > exact else ""
-    edits = f", {share:.0%} edited" if share else ""
+    wrong = sum(found not in ("", message_of(mark_id)) for found, mark_id in read)
     return Row(
-        topic="edits" if share else "32 bits" if many else "detection",
+        topic="32 bits" if many else "detection",
         scheme=texts.scheme.name,
         language=texts.language,
-        condition=f"{length} tokens, {texts.entropy:.1f} bits/token{edits}",
         value=value,
-        detail=f"{said}; {len(texts.items)} texts{wrong}",
+        tokens=length,
+        nominal=texts.nominal,
+        entropy=texts.entropy,
+        edits=share,
+        median=float(np.median(logs)),
+        detail=f"worst log10 p {max(logs):.1f}, scored {np.mean(scored):.0f}, {len(texts.items)} texts, "
+        f"{hits} marked, {wrong} read wrongly",
         bar=asked,
         passed=passed,
     )
 
 
 def _power(model: ToyModel, texts: int, lengths: Sequence[int], entropies: Sequence[float]) -> Iterator[Row]:
-    usual, *others = [calibrate(model, bits) for bits in entropies]
+    (usual, warp), *others = [(bits, calibrate(model, bits)) for bits in entropies]
     longest = max(lengths)
     for scheme in SCHEMES:
-        made = _write(model, usual, scheme, texts, longest)
+        made = _write(model, usual, warp, scheme, texts, longest)
         bars = {"gumbel": "gumbel detected at 100 tokens", "gumbel-32": "gumbel-32 read at 100 tokens"}
         for length in lengths:
             yield _detection(made, length, bar=bars.get(scheme.name, "") if length == 100 else "")
@@ -211,8 +197,8 @@ def _power(model: ToyModel, texts: int, lengths: Sequence[int], entropies: Seque
                 bar="gumbel detected at 400 tokens, 30 % edited" if asked else "",
             )
         if scheme.name.startswith("gumbel"):
-            for warp in others:
-                made = _write(model, warp, scheme, texts, longest)
+            for nominal, cooler in others:
+                made = _write(model, nominal, cooler, scheme, texts, longest)
                 for length in lengths[1:]:
                     yield _detection(made, length)
 
@@ -276,8 +262,8 @@ def _false_positives(models: Sequence[ToyModel], windows: int) -> Iterator[Row]:
                 topic="false positives",
                 scheme=scheme.name,
                 language=language,
-                condition=f"{_WINDOW} tokens, nominal 1e-3",
                 value=rate,
+                tokens=_WINDOW,
                 detail=f"{by_kind}; below 1e-6: {deep}; smallest log10 p {every.min():.1f}; "
                 f"at nominal 1e-2: {float((every < -2).mean()):.4f}",
                 bar=f"{asked}, none below 1e-6" if language == "both" else "",
@@ -291,10 +277,9 @@ def _speed(rounds: int) -> Iterator[Row]:
     ):
         asked, passed = _judge("step cost over top-k", cost.ratio, below=True)
         yield Row(
-            topic="speed",
+            topic="step cost over top-k",
             scheme=name,
             language="",
-            condition="step cost / top-k cost, vocabulary 128,256, top-k 100",
             value=cost.ratio,
             detail=f"mark {cost.mark * 1e3:.2f} ms, top-k {cost.top_k * 1e3:.2f} ms",
             bar=asked,
@@ -304,10 +289,9 @@ def _speed(rounds: int) -> Iterator[Row]:
         asked, passed = _judge("tokens per second", rate)
         bound = name != "gumbel-32"  # it computes 256 streams a token; the bar is for one
         yield Row(
-            topic="speed",
+            topic="tokens per second",
             scheme=name,
             language="",
-            condition="detection, tokens/s",
             value=rate,
             bar=asked if bound else "",
             passed=passed if bound else None,
@@ -349,20 +333,6 @@ def run(
     tell("speed")
     rows += _speed(rounds) if rounds else ()
     return rows
-
-
-def markdown(rows: Sequence[Row]) -> str:
-    """Rows as a Markdown table."""
-    lines = [
-        "| topic | scheme | language | condition | value | bar | met | detail |",
-        "|---|---|---|---|---:|---|---|---|",
-    ]
-    for row in rows:
-        met = "" if row.passed is None else "yes" if row.passed else "NO"
-        value = f"{row.value:,.0f}" if row.value >= 1000 else f"{row.value:.4g}"
-        cells = (row.topic, row.scheme, row.language, row.condition, value, row.bar, met, row.detail)
-        lines.append("| " + " | ".join(cells) + " |")
-    return "\n".join(lines) + "\n"
 
 
 def _tell(what: str) -> None:

@@ -38,7 +38,7 @@ def test_gumbel_is_detected_from_100_tokens(rows: list[Row]) -> None:
 
 
 def test_gumbel_survives_30_percent_edits_at_400_tokens(rows: list[Row]) -> None:
-    found = _find(rows, "edits", "gumbel", "400 tokens", "30%")
+    found = _find(rows, "detection", "gumbel", "400 tokens", "30%")
     assert [row.value >= BARS["gumbel detected at 400 tokens, 30 % edited"] for row in found] == [True, True]
 
 
@@ -60,8 +60,8 @@ def test_false_positives_stay_near_the_nominal_rate(rows: list[Row]) -> None:
 
 def test_the_table_and_the_document(tmp_path: Path, rows: list[Row], monkeypatch: pytest.MonkeyPatch) -> None:
     table = markdown(rows)
-    assert table.count("\n") == len(rows) + 2
-    assert all(line.count("|") == 9 for line in table.splitlines())
+    assert table.count("**NO**") == sum(row.passed is False for row in rows)
+    assert "| gumbel-32 | zh | " in table
     monkeypatch.setattr(text_generation, "run", lambda **_: rows)
     page = tmp_path / "page.md"
     page.write_text("# T\n<!-- text-generation: begin -->\nold\n<!-- text-generation: end -->\nrest\n")

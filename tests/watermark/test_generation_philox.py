@@ -69,6 +69,21 @@ def test_the_compatibility_vector_of_vllm() -> None:
     assert np.array_equal(uniform(words), (mantissas + 1) / (2**24 + 1))
 
 
+@pytest.mark.parametrize(
+    ("context", "words"),
+    [
+        ([9], [0x5051D847, 0x61AF5DEB, 0x12D6A555, 0x9FC3C372, 0xCE6DAF40]),
+        ([-1, -1, -1, 5], [0x15984A1A, 0xFE9B4BBC, 0xB5851C55, 0xF0986C1E, 0x52DA83B5]),
+        ([1, 2, 3, 4, 5, 6], [0x5872AB97, 0x8C38D84F, 0xC2107F9A, 0xC0B40153, 0xF69F7F13]),
+    ],
+)
+def test_the_vectors_of_the_documentation(context: list[int], words: list[int]) -> None:
+    prf = TokenPRF(key=42)
+    tokens = np.array([[0, 1, 2, 3, 7]])
+    assert prf.token_words(columns(prf.context(np.array([context]))), tokens)[0].tolist() == words
+    assert [_scalar_word(42, context, token) for token in (0, 1, 2, 3, 7)] == words
+
+
 word32 = st.integers(0, MASK)
 
 

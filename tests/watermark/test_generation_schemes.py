@@ -25,6 +25,7 @@ from labeler.watermark.generation.multibit import (
     message_of,
     runner_up,
 )
+from labeler.watermark.generation.philox import TokenPRF
 from labeler.watermark.generation.samplers import (
     GreenListSampler,
     GumbelSampler,
@@ -333,6 +334,25 @@ def test_a_neighbouring_message_is_not_taken_for_the_expected_one() -> None:
     found = MultibitGumbelDetector(key=KEY).detect(ids, expected="a3f19d")  # shares two of four places
     assert found.log10_p < -6
     assert found.verdict is TextVerdict.NOT_DETECTED
+
+
+def test_the_32_bit_vectors_of_the_documentation() -> None:
+    prf = TokenPRF(key=42)
+    state = prf.context(np.array([[1, 2, 3, 4], [4, 5, 6, 7]]))
+    assert (prf.draw(state, np.zeros(1, np.uint64), domain=0x4C425053)[0] % np.uint64(4)).tolist() == [1, 2]
+    words = [
+        prf.draw(state, np.array([7], np.uint64), domain=0x4C424D42, stream=np.array([m >> 2], np.uint64))[
+            m & 3
+        ]
+        for m in (0, 1, 165, 255)
+    ]
+    assert [int(word[0]) for word in words] == [0x1B54121B, 0x9714DA6F, 0xB311F095, 0xF9FF5E21]
+    scores, scored = MultibitGumbelDetector(key=42).symbol_scores(np.array([1, 2, 3, 4, 7]))
+    assert scored == 5
+    alone = scores - MultibitGumbelDetector(key=42).symbol_scores(np.array([1, 2, 3, 4]))[0]
+    assert alone[1, 165] == pytest.approx(-np.log1p(-((0xB311F095 >> 8) + 1) / (2**24 + 1)))
+    assert np.count_nonzero(np.abs(alone) > 1e-12) <= 256
+    assert message_of("a3f19c") == "a3f19c29"
 
 
 def test_symbols_have_streams_of_their_own() -> None:

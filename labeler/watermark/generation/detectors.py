@@ -92,6 +92,10 @@ class Detection:
 class Detector(Protocol):
     """What every detector does."""
 
+    @property
+    def threshold(self) -> float:
+        """log10 p below which a text is marked."""
+
     def detect(self, tokens: npt.ArrayLike) -> Detection:
         """Examine token ids, shape (N,), without the prompt if it is known."""
 
@@ -306,7 +310,6 @@ def detect_any(tokens: npt.ArrayLike, detectors: Sequence[Detector]) -> tuple[in
     index = min(range(len(found)), key=lambda i: found[i].log10_p)
     best = found[index]
     log10_p = min(0.0, best.log10_p + math.log10(len(found)))
-    threshold = getattr(detectors[index], "threshold", ACCEPT_LOG10)
-    if best.verdict is TextVerdict.MARKED and log10_p >= threshold:
+    if best.verdict is TextVerdict.MARKED and log10_p >= detectors[index].threshold:
         return index, replace(best, log10_p=log10_p, verdict=TextVerdict.NOT_DETECTED, message="")
     return index, replace(best, log10_p=log10_p)
