@@ -1,11 +1,12 @@
 """Label AI-generated media, and verify the labels.
 
-``label_file`` and ``verify_file`` work on files, ``label_image`` and ``verify_image`` on arrays. Nothing
+``label_file`` and ``verify_file`` work on files, ``label_image`` and ``verify_image`` on arrays, ``label_text``
+and ``verify_text`` on strings. Nothing
 heavy is imported before one of them is called.
 """
 
 from labeler._version import __version__
-from labeler.api import label_file, label_image, verify_file, verify_image
+from labeler.api import label_file, label_image, label_text, verify_file, verify_image, verify_text
 from labeler.errors import LabelerError
 from labeler.pipeline.options import LabelOptions, VerifyOptions
 from labeler.types import Label, LabelResult, Layer, Report, State, Verdict
@@ -23,6 +24,8 @@ __all__ = [
     "__version__",
     "label_file",
     "label_image",
+    "label_text",
     "verify_file",
     "verify_image",
+    "verify_text",
 ]

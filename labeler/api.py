@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
     Array = npt.NDArray[np.uint8 | np.uint16]
 
-__all__ = ["label_file", "label_image", "verify_file", "verify_image"]
+__all__ = ["label_file", "label_image", "label_text", "verify_file", "verify_image", "verify_text"]
 
 
 def label_file(
@@ -91,6 +91,38 @@ def label_image(array: Array, **options: Any) -> Array:
     from labeler.pipeline.arrays import label_array
 
     return label_array(array, LabelOptions.of(**options))
+
+
+def label_text(text: str, **options: Any) -> str:
+    """Put the visible lines around a text that a model wrote, and if asked for the invisible tag into it.
+
+    Args:
+        text: what a model wrote; labelling twice changes nothing.
+        **options: ``lang``, ``place``, ``kind`` (text, markdown, html), ``every_paragraph``, ``label``, ``tag``,
+            ``key``, as ``labeler.pipeline.strings.label_text`` documents them.
+
+    >>> print(label_text("One sentence.", lang="en"))
+    [AI-generated]
+    One sentence.
+    (This content is AI-generated)
+    """
+    from labeler.pipeline import strings
+
+    return strings.label_text(text, **options)
+
+
+def verify_text(text: str, **options: Any) -> Report:
+    """Look for labels in a text: visible lines, metadata in front matter or HTML, the invisible tag.
+
+    A statistical watermark needs the model's tokenizer, so without a tag the watermark layer says that it
+    cannot tell, never that there is none.
+
+    >>> verify_text(label_text("One sentence.")).verdict
+    <Verdict.AI_SUSPECTED: 'ai-suspected'>
+    """
+    from labeler.pipeline import strings
+
+    return strings.verify_text(text, **options)
 
 
 def verify_image(array: Array, **options: Any) -> Report:

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from labeler.errors import InputError, NotARegularFile, OutputError, UsageError
 from labeler.media.sniff import EXTENSIONS, modality_of, sniff
+from labeler.media.text.probe import EXTENSIONS as TEXT_EXTENSIONS
 
 __all__ = ["BACKUP_SUFFIX", "Job", "Plan", "find_inputs", "plan"]
 
@@ -16,7 +17,10 @@ BACKUP_SUFFIX = ".orig"
 """What ``--in-place`` appends to the name of the untouched original."""
 
 
-_KNOWN_EXTENSIONS = frozenset(suffix for suffixes in EXTENSIONS.values() for suffix in suffixes)
+_KNOWN_EXTENSIONS = frozenset(
+    suffix for known in (EXTENSIONS, TEXT_EXTENSIONS) for suffixes in known.values() for suffix in suffixes
+)
+_SIDECARS = (".aigc.json", ".c2pa")
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,7 +106,7 @@ def _resolved(path: Path) -> Path:
 
 def _is_wanted(path: Path) -> bool:
     """Regular files that are media by content, or claim to be by their name; links are not followed."""
-    if path.is_symlink() or not (path.is_file() or path.is_dir()):
+    if path.name.endswith(_SIDECARS) or path.is_symlink() or not (path.is_file() or path.is_dir()):
         return False
     if path.suffix.lower() in _KNOWN_EXTENSIONS:
         return True  # if the content is something else, the run says so

@@ -13,7 +13,8 @@ class Row:
     """One measured figure.
 
     Attributes:
-        topic: ``detection``, ``32 bits``, ``false positives``, ``step cost`` or ``tokens/s``.
+        topic: ``detection``, ``32 bits``, ``32 bits read wrongly``, ``false positives``, ``step cost over
+            top-k`` or ``tokens per second``.
         scheme: what was measured.
         language: ``en``, ``zh`` or ``both``; empty for speed.
         value: the figure: a rate, a ratio or tokens per second.
@@ -22,6 +23,8 @@ class Row:
         entropy: entropy of the texts that were measured, bits per token, or 0.
         edits: share of the tokens edited.
         median: median log10 p, or None.
+        texts: texts measured.
+        wrong: texts of which a wrong message was given.
         detail: what else was seen.
         bar: what is asked for, or empty.
         passed: whether the bar is met; None without a bar.
@@ -36,6 +39,8 @@ class Row:
     entropy: float = 0.0
     edits: float = 0.0
     median: float | None = None
+    texts: int = 0
+    wrong: int = 0
     detail: str = ""
     bar: str = ""
     passed: bool | None = None
@@ -58,7 +63,9 @@ def _table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
 def _value(row: Row) -> str:
     if row.value >= 1000:
         return f"{row.value:,.0f}"
-    return f"{row.value:.5f}" if row.topic == "false positives" else f"{row.value:.2f}"
+    return (
+        f"{row.value:.5f}" if row.topic in ("false positives", "32 bits read wrongly") else f"{row.value:.2f}"
+    )
 
 
 def _power(rows: Sequence[Row]) -> str:
@@ -103,7 +110,7 @@ def markdown(rows: Sequence[Row]) -> str:
         "Share of texts detected at p < 1e-6 (`gumbel-32`: all 32 bits read), in brackets the median log10 p, by "
         "length in tokens:\n",
         _power(power),
-        "False positives and speed:\n",
+        "Wrong readings, false positives, speed:\n",
         _table(
             ["what", "scheme", "language", "measured", "detail"],
             [[r.topic, r.scheme, r.language, _value(r), r.detail] for r in others],

@@ -30,6 +30,12 @@ _ALIASES = {
     "video/x-m4v": "video/mp4",
     "video/avi": "video/x-msvideo",
     "video/msvideo": "video/x-msvideo",
+    # packages: c2pa reads only stored members, and refuses every real one; as plain bytes a sidecar holds them
+    "application/epub+zip": "application/octet-stream",
+    "application/vnd.oasis.opendocument.text": "application/octet-stream",
+    "application/vnd.openxmlformats-officedocument.presentationml.presentation": "application/octet-stream",
+    "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet": "application/octet-stream",
+    "application/vnd.openxmlformats-officedocument.wordprocessingml.document": "application/octet-stream",
 }
 
 _EMBEDDABLE = frozenset(

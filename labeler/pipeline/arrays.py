@@ -70,7 +70,9 @@ def verify_array(array: Array, options: VerifyOptions) -> Report:
         modality=Modality.IMAGE,
         verdict=reconcile.verdict(layers, ()),
         layers=layers,
-        compliance=checks.judge(layers, profiles.load(options.profile)) if options.profile else None,
+        compliance=checks.judge(layers, profiles.load(options.profile), Modality.IMAGE)
+        if options.profile
+        else None,
     )
 
 

@@ -184,9 +184,10 @@ class _Job:
 
 def _prepare(source: Source, options: LabelOptions) -> _Job:
     profile = profiles.load(options.profile)
-    layers = options.layers or profile.layers
-    required = profile.required.intersection(layers) if options.layers is None else frozenset(layers)
     info = probe(source, options.limits)
+    layers, required = profile.layers_for(info.modality)
+    if options.layers is not None:
+        layers, required = options.layers, frozenset(options.layers)
     before = _existing(source, options)
     label = new_label(options, before.label)
     notes = (*before.findings, *_foreign(before.layers.credentials))
@@ -372,7 +373,7 @@ def _containers(job: _Job, marked: Marked) -> tuple[bytes, dict[str, bytes], tup
             payload=Payload.of(job.label).hex if marked.algorithm else "",
             algorithm=marked.algorithm,
             fingerprint=marked.fingerprint,
-            parent=io.BytesIO(job.source.data),
+            parent=io.BytesIO(job.source.data) if embedded else None,
             parent_type=job.info.media_type,
             parent_sidecar=read_neighbour(job.source.path, CREDENTIALS_SUFFIX),
             visible_text=marked.visible_text,

@@ -74,9 +74,11 @@ class Signals(Protocol):
     ) -> tuple[VisibleReport, WatermarkReport]: ...
 
 
-_PROBE = {Modality.IMAGE: "labeler.media.image"}
-_METADATA = {Modality.IMAGE: "labeler.metadata.image"}
-_SIGNALS = {Modality.IMAGE: "labeler.pipeline.image"}
+_PROBE = {Modality.IMAGE: "labeler.media.image", Modality.TEXT: "labeler.media.text.probe"}
+_METADATA = {Modality.IMAGE: "labeler.metadata.image", Modality.TEXT: "labeler.metadata.text"}
+_SIGNALS = {Modality.IMAGE: "labeler.pipeline.image", Modality.TEXT: "labeler.pipeline.text"}
+_MAY_BE_TEXT = frozenset({"application/octet-stream", "application/pdf", "application/zip"})
+"""What the first bytes of texts and documents look like; their own probe looks closer."""
 
 
 def probe(source: Source, limits: Limits) -> MediaInfo:
@@ -88,6 +90,8 @@ def probe(source: Source, limits: Limits) -> MediaInfo:
     """
     media_type = sniff(source.data[:64])
     modality = modality_of(media_type)
+    if modality is None and media_type in _MAY_BE_TEXT and source.data:
+        modality = Modality.TEXT
     if modality is None:
         raise UnsupportedMedia(describe(media_type, len(source.data)), path=source.path)
     module = cast(Probe, _load(_PROBE, modality))

@@ -142,5 +142,5 @@ def verify_text(
         label=reconcile.label_of(layers),
         layers=layers,
         consistency=pairs,
-        compliance=checks.judge(layers, profiles.load(profile)) if profile else None,
+        compliance=checks.judge(layers, profiles.load(profile), Modality.TEXT) if profile else None,
     )

@@ -108,7 +108,9 @@ def verify_source(
         label=reconcile.label_of(layers),
         layers=layers,
         consistency=pairs,
-        compliance=checks.judge(layers, profiles.load(options.profile)) if options.profile else None,
+        compliance=checks.judge(layers, profiles.load(options.profile), info.modality)
+        if options.profile
+        else None,
         findings=findings,
     )
 

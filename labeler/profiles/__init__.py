@@ -13,7 +13,7 @@ from importlib import resources
 from typing import Any
 
 from labeler.errors import UsageError
-from labeler.types import Layer
+from labeler.types import Layer, Modality
 
 __all__ = ["CheckRule", "Profile", "VisibleStyle", "load", "names"]
 
@@ -29,12 +29,16 @@ class VisibleStyle:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CheckRule:
-    """One check of a profile: its id, the clause it stands for, the test in ``checks`` and its parameters."""
+    """One check of a profile: its id, the clause it stands for, the test in ``checks`` and its parameters.
+
+    ``modalities`` are those that the clause speaks of.
+    """
 
     id: str
     clause: str
     test: str
     minimum: float = 0.0
+    modalities: tuple[str, ...] = tuple(Modality)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,6 +52,7 @@ class Profile:
         required: layers without which a file is not labelled; the others are written where they can be.
         visible: style of the visible mark.
         checks: what ``verify --profile`` judges.
+        exceptions: modalities for which other layers are written or required.
     """
 
     name: str
@@ -56,6 +61,11 @@ class Profile:
     required: frozenset[Layer]
     visible: VisibleStyle
     checks: tuple[CheckRule, ...]
+    exceptions: dict[Modality, tuple[tuple[Layer, ...], frozenset[Layer]]]
+
+    def layers_for(self, modality: Modality) -> tuple[tuple[Layer, ...], frozenset[Layer]]:
+        """Layers to write, and those of them that must not be missing, for one modality."""
+        return self.exceptions.get(modality, (self.layers, self.required))
 
 
 def names() -> list[str]:
@@ -77,12 +87,19 @@ def load(name: str) -> Profile:
     return _parse(name, tomllib.loads(text))
 
 
+def _layers(table: dict[str, Any]) -> tuple[tuple[Layer, ...], frozenset[Layer]]:
+    layers = tuple(layer for layer in Layer if layer in table["layers"])
+    return layers, frozenset(Layer(layer) for layer in table["required"])
+
+
 def _parse(name: str, table: dict[str, Any]) -> Profile:
+    layers, required = _layers(table)
     return Profile(
         name=name,
         title=table["title"],
-        layers=tuple(layer for layer in Layer if layer in table["layers"]),
-        required=frozenset(Layer(layer) for layer in table["required"]),
+        layers=layers,
+        required=required,
+        exceptions={modality: _layers(table[modality]) for modality in Modality if modality in table},
         visible=VisibleStyle(**table.get("visible", {})),
         checks=tuple(CheckRule(**check) for check in table.get("checks", ())),
     )

@@ -13,10 +13,12 @@ __all__ = ["judge"]
 _Outcome = tuple[str, str]
 
 
-def judge(layers: Layers, profile: Profile) -> Compliance:
+def judge(layers: Layers, profile: Profile, modality: str) -> Compliance:
     """Judge what was found against a profile: ``fail`` beats ``cannot-tell`` beats ``pass``."""
     checks = []
     for rule in profile.checks:
+        if modality not in rule.modalities:
+            continue
         result, detail = _TESTS[rule.test](layers, rule)
         checks.append(Check(id=rule.id, clause=rule.clause, result=result, detail=detail))
     results = {check.result for check in checks}

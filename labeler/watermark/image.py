@@ -150,7 +150,9 @@ def _delta(pixels: Pixels, payload: bytes, layout: Layout, *, base: float, psnr:
     # Which nonces are tried depends on the picture, so pictures of one payload differ in their codewords.
     start = int(np.abs(host.luma.high).sum(dtype=np.float64)) % NONCES
     messages = candidates(payload, layout.key, first=start, count=_NONCES_TRIED)
-    base -= _SIZE_LOSS * max(math.log2(_SIZE_FULL / math.sqrt(height * width)), 0) if not small else _SMALL_LOSS
+    base -= (
+        _SIZE_LOSS * max(math.log2(_SIZE_FULL / math.sqrt(height * width)), 0) if not small else _SMALL_LOSS
+    )
     if small:
         return mark_frame(host, messages, layout, base=base, psnr=psnr, ratio=ratio, small=True)
     if height * width <= _LARGE:

@@ -43,7 +43,7 @@ __all__ = [
     "remove",
 ]
 
-ALGORITHM = "labeler.text-tag.1"
+ALGORITHM = "io.github.labeler.text-tag.1"
 """Name of the mark in soft bindings."""
 
 EVERY = ("sentence", "paragraph", "end")

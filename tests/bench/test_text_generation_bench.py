@@ -47,6 +47,11 @@ def test_32_bits_are_read_at_100_tokens(rows: list[Row]) -> None:
     assert [row.value >= BARS["gumbel-32 read at 100 tokens"] for row in usual] == [True, True]
 
 
+def test_a_wrong_message_is_hardly_ever_given(rows: list[Row]) -> None:
+    found = [row for row in rows if row.topic == "32 bits read wrongly"]
+    assert [row.value for row in found] == [0.0, 0.0]
+
+
 def test_false_positives_stay_near_the_nominal_rate(rows: list[Row]) -> None:
     both = [row for row in rows if row.topic == "false positives" and row.language == "both"]
     assert {row.scheme for row in both} == {"gumbel", "tournament", "green-list", "gumbel-32"}
@@ -75,8 +80,9 @@ def test_speeds_are_measured() -> None:
     """No bar here: the machine is shared. ``python -m labeler.bench.text_generation`` judges them."""
     ((_, cost),) = step_costs([("gumbel", GumbelSampler(key=1))], rounds=1)
     assert cost.ratio > 0
-    ((_, rate),) = detection_rates([("gumbel", GumbelDetector(key=1))], rounds=1, tokens=20_000)
+    ((_, rate, short),) = detection_rates([("gumbel", GumbelDetector(key=1))], rounds=1, tokens=20_000)
     assert rate > 0
+    assert short > 0
 
 
 @pytest.mark.parametrize("language", LANGUAGES)

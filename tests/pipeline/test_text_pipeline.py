@@ -71,7 +71,7 @@ def test_the_tag_is_written_when_it_is_asked_for(name: str) -> None:
     if name not in TAGGED:
         assert [note.id for note in marked.notes] == ["watermark.impossible"]
         return
-    assert marked.written == SIGNALS and marked.algorithm == "labeler.text-tag.1"
+    assert marked.written == SIGNALS and marked.algorithm == "io.github.labeler.text-tag.1"
     watermark = _detect(marked.data, name)[1]
     assert watermark.payload == PAYLOAD.hex()  # type: ignore[attr-defined]
     assert _apply(marked.data, name, layers=SIGNALS).data == marked.data
