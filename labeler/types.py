@@ -32,6 +32,7 @@ __all__ = [
     "MetadataReport",
     "Modality",
     "Report",
+    "Segment",
     "State",
     "Verdict",
     "VisibleReport",
@@ -193,6 +194,10 @@ class MediaInfo:
         frames: number of frames, 1 for a still picture.
         size: bytes.
         extension_matches: false when the file name claims another type.
+        duration: seconds, 0 if not applicable or unknown.
+        codec: of the main stream, as ffmpeg names it (``pcm_s16le``, ``h264``), or "".
+        sample_rate: Hz, 0 without sound.
+        channels: of the sound, 0 without sound.
     """
 
     media_type: str
@@ -202,6 +207,10 @@ class MediaInfo:
     frames: int = 1
     size: int = 0
     extension_matches: bool = True
+    duration: float = 0.0
+    codec: str = ""
+    sample_rate: int = 0
+    channels: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -274,6 +283,25 @@ class MetadataReport:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Segment:
+    """A stretch of sound or video that carries one mark.
+
+    Attributes:
+        start: seconds from the beginning of the file.
+        end: seconds.
+        payload: 16 hex digits, or "" for a stretch whose mark could not be read.
+        key_id: the key that read it.
+        log10_p: as in ``WatermarkReport``, of this stretch alone, or None.
+    """
+
+    start: float
+    end: float
+    payload: str = ""
+    key_id: str = ""
+    log10_p: float | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class WatermarkReport:
     """What the watermark layer found.
 
@@ -285,6 +313,7 @@ class WatermarkReport:
         log10_p: log10 of the probability of so strong a finding in the whole search without a mark.
         geometry: how the picture was changed since marking (scale, rotation, flip, offset).
         fingerprint: of the picture as it is now, hex, or "" where geometry forbids to compare it.
+        segments: sound and video: which stretches carry which mark, in order of time.
         reason: why the state is CANNOT_TELL, else empty.
     """
 
@@ -295,6 +324,7 @@ class WatermarkReport:
     log10_p: float | None = None
     geometry: dict[str, Any] = field(default_factory=dict)
     fingerprint: str = ""
+    segments: tuple[Segment, ...] = ()
     reason: str = ""
 
 
