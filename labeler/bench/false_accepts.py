@@ -39,6 +39,7 @@ class Trial:
         state: what the search said.
         log10_p: of an accepted mark, else None.
         payload: of an accepted mark.
+        sync_z: highest sync statistic of the search.
     """
 
     number: int
@@ -48,6 +49,7 @@ class Trial:
     state: str
     log10_p: float | None
     payload: str
+    sync_z: float = 0.0
 
 
 def run(
@@ -103,6 +105,7 @@ def _trials(library: list[tuple[str, Pixels]], first: int, last: int) -> Iterato
             state=report.state.value,
             log10_p=report.log10_p,
             payload=report.payload,
+            sync_z=float(report.geometry.get("sync_z", 0.0)),
         )
 
 
@@ -134,5 +137,13 @@ def summary(trials: list[Trial]) -> dict[str, Any]:
         "accepted": len(accepted),
         "cannot tell": len(unsure),
         "rate below (95 %)": 3 / max(len(trials), 1) if not accepted else None,
+        "sync z (median, 99 %, 99.9 %, most)": _tail([t.sync_z for t in trials if t.sync_z > 0]),
         "accepted trials": [asdict(trial) for trial in accepted],
     }
+
+
+def _tail(values: list[float]) -> list[float]:
+    """Median, 99th and 99.9th percentile, and the largest."""
+    if not values:
+        return []
+    return [round(float(value), 2) for value in np.percentile(values, [50, 99, 99.9, 100])]

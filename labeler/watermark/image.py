@@ -271,10 +271,12 @@ def _search(
 ) -> WatermarkReport:
     fields = [field_of(reading.luma, reading.chroma) for reading in readings]
     traces = []
+    best_z = 0.0
     for key, layout in zip(keys, layouts, strict=True):
         searched = full_search(pixels, readings, fields, layout)
         if searched.found is not None:
             return _search_report(searched.found, key)
+        best_z = max(best_z, searched.best_z)
         log10_p = trace_log10(searched.best_z)
         if log10_p < _TRACE_LOG10:
             traces.append((log10_p, key))
@@ -284,10 +286,10 @@ def _search(
             state=State.CANNOT_TELL,
             key_id=key.key_id,
             log10_p=round(log10_p, 1),
-            geometry={"search": "full"},
+            geometry={"search": "full", "sync_z": round(best_z, 2)},
             reason=f"there are traces of a mark of key {key.key_id}, but its payload cannot be read",
         )
-    return WatermarkReport(state=State.ABSENT, geometry={"search": "full"})
+    return WatermarkReport(state=State.ABSENT, geometry={"search": "full", "sync_z": round(best_z, 2)})
 
 
 def _log10_p(found: Decoded, *, turned: bool = False) -> float:
