@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from labeler.cli.common import PATH, Progress, limits_of, option, read_stdin, split_stdin, style, write_data
-from labeler.errors import ExitCode, UsageError
+from labeler.errors import ExitCode, OutputError, UsageError
 
 if TYPE_CHECKING:
     from labeler.pipeline.options import LabelOptions
@@ -111,8 +111,11 @@ def command(
         raise UsageError("where to? Give either -o DIR or --in-place.")
     if from_stdin and in_place:
         raise UsageError("standard input cannot be labelled in place.", remedy="Give -o.")
-    if output is not None and not to_stdout and _is_file_name(output):
-        raise UsageError(f"-o names a folder, and {output} is a file's name.", remedy="Give a folder.")
+    if output is not None and not to_stdout and not output.is_dir():
+        if output.exists():
+            raise OutputError("a file stands where the output folder should be.", path=output)
+        if _is_file_name(output):
+            raise UsageError(f"-o names a folder, and {output} is a file's name.", remedy="Give a folder.")
     if to_stdout or from_stdin:
         return _pipe(inputs, output or Path(), options, force=force, expected=format_, as_json=as_json)
     return _files(inputs, output, options, in_place, recursive, force, jobs, as_json)
@@ -122,7 +125,7 @@ def _is_file_name(output: Path) -> bool:
     from labeler.media.sniff import EXTENSIONS
 
     suffixes = {suffix for each in EXTENSIONS.values() for suffix in each}
-    return not output.is_dir() and (output.exists() or output.suffix.lower() in suffixes)
+    return output.suffix.lower() in suffixes
 
 
 def _options(

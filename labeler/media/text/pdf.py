@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import copy
 import io
+import re
 import warnings
 import zlib
 from collections.abc import Iterator
@@ -120,7 +121,8 @@ def open_pdf(data: bytes) -> Iterator[Pdf]:
         AttributeError,
         IndexError,
     ) as error:
-        raise DamagedMedia(f"the PDF cannot be read: {str(error)[:160]}.") from error
+        said = re.sub(r"stream <[^>]*>: ", "", str(error))[:160]
+        raise DamagedMedia(f"the PDF cannot be read: {said}.") from error
 
 
 def pages(document: Pdf) -> list[pikepdf.Page]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from pathlib import PurePath
 
-from labeler.errors import DamagedMedia, UnsupportedMedia
+from labeler.errors import InputError, UnsupportedMedia
 from labeler.media.limits import DEFAULT_LIMITS, Limits
 from labeler.media.text.encoding import decode, is_text
 from labeler.media.text.package import Package
@@ -89,6 +89,14 @@ def _sniff_text(data: bytes, suffix: str) -> str:
     return kind
 
 
+def _check_pdf(data: bytes) -> None:
+    """Raise what is wrong with a PDF that cannot be opened at all."""
+    from labeler.media.text.pdf import open_pdf
+
+    with open_pdf(data):
+        pass
+
+
 def probe(data: bytes, name: str = "", *, limits: Limits = DEFAULT_LIMITS) -> MediaInfo:
     """What a text or document is.
 
@@ -105,7 +113,9 @@ def probe(data: bytes, name: str = "", *, limits: Limits = DEFAULT_LIMITS) -> Me
     limits.check_bytes(len(data), path=name or None)
     try:
         kind = sniff(data, name)
-    except (DamagedMedia, UnsupportedMedia) as error:
+        if kind == "application/pdf":
+            _check_pdf(data)
+    except InputError as error:
         error.path = error.path or name or None
         raise
     if kind not in EXTENSIONS:
