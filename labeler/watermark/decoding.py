@@ -97,8 +97,7 @@ class _Tables:
 
 
 @lru_cache(maxsize=16)
-def _tables(key: bytes, chroma: bool) -> _Tables:
-    layout = Layout.of(key)
+def _tables(layout: Layout, chroma: bool) -> _Tables:
     carriers = [layout.luma, layout.chroma] if chroma else [layout.luma]
     total = sum(len(carrier.bit) for carrier in carriers)
     slots, ring, first, rings = [], [], 0, 0
@@ -212,7 +211,7 @@ def decode_payload(observed: Observed, layout: Layout) -> Decoded | None:
     found = decode_at_once(observed, layout)
     if found is not None:
         return found
-    tables = _tables(layout.key, observed.luma_dims < observed.values.shape[-1])
+    tables = _tables(layout, observed.luma_dims < observed.values.shape[-1])
     fixed = _profiles(tables, observed.luma_dims)
     soft = _gather(observed.values * _refine(observed.values, fixed, tables), tables)
     order = np.argsort(-clustering(soft))
@@ -226,7 +225,7 @@ def decode_payload(observed: Observed, layout: Layout) -> Decoded | None:
 
 def decode_at_once(observed: Observed, layout: Layout) -> Decoded | None:
     """The fast first try: one profile, the most reliable code bits; None says nothing."""
-    tables = _tables(layout.key, observed.luma_dims < observed.values.shape[-1])
+    tables = _tables(layout, observed.luma_dims < observed.values.shape[-1])
     fixed = _profiles(tables, observed.luma_dims)
     weights = _refine(observed.values, fixed[:1], tables, rounds=1)
     message = decode_reliable(_gather(observed.values * weights, tables)[0])
@@ -242,7 +241,7 @@ def decode_cells(evidence: Evidence, layout: Layout) -> Decoded | None:
         layout: the key's layout.
     """
     chroma = evidence.chroma is not None
-    tables = _tables(layout.key, chroma)
+    tables = _tables(layout, chroma)
     seen = [
         observe(evidence, layout, row=o // CELL_PERIOD, column=o % CELL_PERIOD) for o in range(CELL_CLASSES)
     ]

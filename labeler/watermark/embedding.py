@@ -29,7 +29,17 @@ from labeler.watermark.layout import (
     Layout,
 )
 
-__all__ = ["CarrierPlan", "choose", "gather", "plain_plan", "plan_carrier", "render", "soften"]
+__all__ = [
+    "CarrierPlan",
+    "answer_of",
+    "choose",
+    "gather",
+    "plain_plan",
+    "plan_carrier",
+    "plan_folded",
+    "render",
+    "soften",
+]
 
 Floats: TypeAlias = npt.NDArray[np.float32]
 Complexes: TypeAlias = npt.NDArray[np.complex64]
@@ -92,11 +102,31 @@ def plan_carrier(
         tile: period of the lattice in px of this plane.
     """
     folded = spectrum(whiten(host, tile), tile)
+    return plan_folded(folded, answer_of(host, scale, tile=tile), carrier, layout, tile=tile)
+
+
+def answer_of(host: HostEnergy, scale: Floats, *, tile: int = TILE) -> float:
+    """What a line of amplitude 1 in a tile of local rms ``scale`` adds to the whitened, folded plane."""
     variance = local_variance(host.energy, tile)
     if scale.shape != variance.shape:
         scale = np.asarray(cv2.resize(scale, variance.shape[::-1], interpolation=cv2.INTER_AREA), np.float32)
     area = host.high.shape[0] * host.high.shape[1]
-    answer = _CLIP_LOSS * 0.5 * float((scale * variance ** np.float32(-0.8)).mean()) * area
+    answer: float = _CLIP_LOSS * 0.5 * float((scale * variance ** np.float32(-0.8)).mean()) * area
+    return answer
+
+
+def plan_folded(
+    folded: Spectrum, answer: float, carrier: Carrier, layout: Layout, *, tile: int = TILE
+) -> CarrierPlan:
+    """The plan for a plane whose spectrum is known.
+
+    Args:
+        folded: of the whitened host.
+        answer: see :func:`answer_of`.
+        carrier: which carrier.
+        layout: the key's layout.
+        tile: period of the lattice in px of the plane that the mark is rendered for.
+    """
     unit = unit_amplitude(carrier)
     return CarrierPlan(
         carrier=carrier,

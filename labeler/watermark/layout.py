@@ -44,6 +44,7 @@ CELL_PERIOD = 4
 """Cells repeat after so many tiles in each direction."""
 CELL_CLASSES = CELL_PERIOD**2
 RADIUS_MIN, RADIUS_MAX = 4, 30
+VIDEO_RADIUS_MIN, VIDEO_RADIUS_MAX = 5, 16
 CHROMA_RADIUS_MAX = 28
 """Chroma is kept in a frame of half the resolution, whose Nyquist frequency is |k| = 32."""
 SYNC_LINES = 64
@@ -129,16 +130,16 @@ class Carrier:
     sync_amplitude: Floats
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Layout:
-    """Everything that follows from a key.
+    """Everything that follows from a key and a profile; compared and hashed as an object.
 
     Attributes:
         key: the derived 32-byte key.
         sync: (64, 2) int, (kx, ky) of the sync lines, by angle.
         sync_grid: (64,) int, their index in the spectrum grid.
         luma: the luma carrier.
-        chroma: the blue-difference carrier.
+        chroma: the blue-difference carrier; in the layout of video, which has none, the luma carrier once more.
     """
 
     key: bytes
@@ -152,14 +153,19 @@ class Layout:
         """The layout of a derived key; the last few are remembered."""
         return _layout(key)
 
+    @classmethod
+    def of_video(cls, key: bytes) -> Layout:
+        """The layout of video: luma only, lines with ``5 <= |k| <= 16``, all of the same strength."""
+        return _video_layout(key)
 
-def _half_plane(radius_max: int) -> Ints:
-    """Lattice points with 4 <= |k| <= radius_max, sorted by (|k|^2, ky, kx)."""
+
+def _half_plane(radius_max: int, radius_min: int = RADIUS_MIN) -> Ints:
+    """Lattice points with radius_min <= |k| <= radius_max, sorted by (|k|^2, ky, kx)."""
     ky, kx = np.mgrid[-radius_max : radius_max + 1, 0 : radius_max + 1]
     k = np.stack([kx.ravel(), ky.ravel()], axis=1).astype(np.int64)
     square = (k**2).sum(axis=1)
     upper = (k[:, 0] > 0) | (k[:, 1] > 0)
-    keep = upper & (square >= RADIUS_MIN**2) & (square <= radius_max**2)
+    keep = upper & (square >= radius_min**2) & (square <= radius_max**2)
     k, square = k[keep], square[keep]
     ordered: Ints = k[np.lexsort((k[:, 0], k[:, 1], square))]
     return ordered
@@ -184,8 +190,8 @@ def _sync_lines(key: bytes) -> Ints:
     return np.array(chosen, np.int64)
 
 
-def _carrier(key: bytes, name: str, sync: Ints, radius_max: int) -> Carrier:
-    k = _half_plane(radius_max)
+def _carrier(key: bytes, name: str, sync: Ints, radius_max: int, radius_min: int = RADIUS_MIN) -> Carrier:
+    k = _half_plane(radius_max, radius_min)
     k = k[~(k[:, None, :] == sync[None, :, :]).all(axis=2).any(axis=1)]
     radius = np.sqrt((k**2).sum(axis=1)).astype(np.float32)
     dims = 2 * len(k)
@@ -223,8 +229,10 @@ def line_amplitude(name: str, radius: npt.NDArray[np.floating]) -> Floats:
     """Relative amplitude of a line.
 
     Luma: |k|^-0.35 exp(-(|k|/25)^4) (1 - exp(-(|k|/6)^2)), the band that codecs and scaling leave;
-    chroma: |k|^-1.1 exp(-(|k|/26)^4).
+    chroma: |k|^-1.1 exp(-(|k|/26)^4); video: the same for all.
     """
+    if name == "video":
+        return np.ones(np.shape(radius), np.float32)
     if name == "luma":
         band = np.exp(-((radius / 25) ** 4)) * (1 - np.exp(-((radius / 6) ** 2)))
         return np.asarray(radius**-0.35 * band, np.float32)
@@ -241,3 +249,10 @@ def _layout(key: bytes) -> Layout:
         luma=_carrier(key, "luma", sync, RADIUS_MAX),
         chroma=_carrier(key, "chroma", sync, CHROMA_RADIUS_MAX),
     )
+
+
+@lru_cache(maxsize=8)
+def _video_layout(key: bytes) -> Layout:
+    sync = _sync_lines(key)
+    carrier = _carrier(key, "video", sync, VIDEO_RADIUS_MAX, VIDEO_RADIUS_MIN)
+    return Layout(key=key, sync=sync, sync_grid=grid_index(sync), luma=carrier, chroma=carrier)

@@ -17,7 +17,7 @@ import numpy.typing as npt
 
 from labeler.watermark.layout import TILE, Layout
 
-__all__ = ["Candidate", "Field", "field_of", "refine", "search"]
+__all__ = ["Candidate", "Field", "field_of", "field_of_half", "refine", "search"]
 
 Floats: TypeAlias = npt.NDArray[np.float32]
 
@@ -89,6 +89,13 @@ def field_of(luma: Floats, chroma: Floats | None) -> Field:
     return Field(spectra=tuple(spectra), power=tuple(powers), height=height, width=width)
 
 
+def field_of_half(half: Floats) -> Field:
+    """Transform one whitened plane that is kept at half the frame's resolution, (h/2, w/2)."""
+    height, width = 2 * half.shape[0], 2 * half.shape[1]
+    normal, power = _transform(half, _SIDE_SMALL if max(height, width) <= _SMALL else _SIDE)
+    return Field(spectra=(normal,), power=(power,), height=height, width=width)
+
+
 def _transform(half: Floats, side: int) -> tuple[Floats, Floats]:
     height, width = half.shape
     if max(height, width) > side:
@@ -113,9 +120,8 @@ def _transform(half: Floats, side: int) -> tuple[Floats, Floats]:
 
 
 @lru_cache(maxsize=8)
-def _phases(key: bytes, chroma: bool) -> tuple[Floats, Floats]:
+def _phases(layout: Layout, chroma: bool) -> tuple[Floats, Floats]:
     """Cosine and sine of (2 pi k.tau / 128 - phi_k): (64, 40 * 40) each, tau over the grid."""
-    layout = Layout.of(key)
     carrier = layout.chroma if chroma else layout.luma
     steps = np.arange(_GRID) * (TILE / _GRID)
     ty, tx = np.meshgrid(steps, steps, indexing="ij")
@@ -220,7 +226,7 @@ def _correlate(
     total = np.zeros(count, np.float32)
     for number, spectrum in enumerate(field.spectra):
         real, imaginary, variance = _limit(*_read(spectrum, column, row, sign))
-        cosine, sine = _phases(layout.key, number == 1)
+        cosine, sine = _phases(layout, number == 1)
         one, two = real @ cosine, imaginary @ sine
         pair = [one - two, one + two]
         total = total + variance
