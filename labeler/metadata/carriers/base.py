@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from labeler.metadata import aigc
 
-__all__ = ["MAX_PACKETS", "Slots", "Text", "decode", "is_label", "whole_label"]
+__all__ = ["MAX_PACKETS", "New", "Slots", "Text", "decode", "is_label", "whole_label"]
 
 
 MAX_PACKETS = 32
@@ -37,12 +37,29 @@ class Slots:
         readonly: XMP packets in places that are read but never written (JPEG ExtendedXMP).
         texts: labels outside XMP.
         has_exif: true if the file has EXIF data.
+        properties: named texts beside the label (name, text), where the container has no place for XMP.
     """
 
     packets: tuple[bytes, ...] = ()
     readonly: tuple[bytes, ...] = ()
     texts: tuple[Text, ...] = ()
     has_exif: bool = False
+    properties: tuple[tuple[str, str], ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class New:
+    """What a carrier of sound or video is to write.
+
+    Attributes:
+        text: the label.
+        packets: XMP packets, as many as were read, or one if there were none.
+        properties: named texts, for a container without a place for XMP; each replaces those of its name.
+    """
+
+    text: str
+    packets: tuple[bytes, ...] = ()
+    properties: tuple[tuple[str, str], ...] = ()
 
 
 def decode(data: bytes) -> str:
