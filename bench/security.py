@@ -50,8 +50,9 @@ def main() -> int:
     result = {
         "averaging": [
             row
+            for equal in (True, False)
             for same in (True, False)
-            for row in security.averaging(sources, targets, targets, counts=counts, same=same)
+            for row in security.averaging(sources, targets, targets, counts=counts, same=same, equal=equal)
         ],
         "keyless": security.keyless(targets),
         "copying": [security.copying(sources[0], targets), security.copying(sources[3], targets)],

@@ -60,10 +60,15 @@ def robustness(runs: list[Run], tuning: Run | None, held: Run | None) -> str:
 
 def security(data: dict[str, Any]) -> str:
     """Averaging, keyless removal, copying, fingerprints."""
-    rows = ["| averaged pictures | payloads | dB | removed | forged |", "|---|---|---|---|---|"]
+    rows = [
+        "| averaged pictures | payloads | weights | dB | subtracted: removed | added: removed | forged | "
+        "with a new payload | noticed as put together |",
+        "|---|---|---|---|---|---|---|---|---|",
+    ]
     rows += [
-        f"| {row['pictures']} | {row['payloads']} | {row['psnr']:.0f} | {row['removed']} of {row['targets']} | "
-        f"{row['forged']} of {row['clean']} |"
+        f"| {row['pictures']} | {row['payloads']} | {row['weights']} | {row['psnr']:.0f} | "
+        f"{row['removed']} of {row['targets']} | {row['covered']} of {row['targets']} | "
+        f"{row['forged']} of {row['clean']} | {row['new']} | {row['noticed']} |"
         for row in data["averaging"]
     ]
     rows += ["", "Keyless subtraction of a picture's own folded lattice lines: "]

@@ -23,6 +23,7 @@ import numpy.typing as npt
 from labeler.bench.attacks import OPERATIONS
 from labeler.bench.robustness import Pixels
 from labeler.core.keys import WatermarkKey
+from labeler.types import State
 from labeler.watermark.analysis import fold, line_transform, synthesis
 from labeler.watermark.apply import CHROMA_POWER, add_delta, delta_image
 from labeler.watermark.fingerprint import compare, fingerprint
@@ -65,19 +66,36 @@ def _lattice(cells: Floats, *, clip: float = 0.0) -> Floats:
     return np.ascontiguousarray(square, np.float32).reshape(side, side)
 
 
-def estimate(pictures: Sequence[Pixels], *, periodic: bool = False, clip: float = 0.0) -> Estimate:
-    """Average whitened folds of pictures; ``periodic`` adds up all cells as one tile."""
+def estimate(
+    pictures: Sequence[Pixels], *, periodic: bool = False, clip: float = 0.0, equal: bool = True
+) -> Estimate:
+    """Average whitened folds of pictures.
+
+    Args:
+        pictures: marked.
+        periodic: add up all cells as one tile.
+        clip: limit the lattice lines to so many times their median.
+        equal: give all pictures the same weight. Without, smooth pictures outweigh others several times, and
+            the "average" is a copy of one of them.
+    """
     luma = np.zeros((CELL_PERIOD**2, TILE, TILE), np.float32)
     chroma = np.zeros((CELL_PERIOD**2, TILE // 2, TILE // 2), np.float32)
     for pixels in pictures:
         reading = _reading(pixels)
-        luma += fold(reading.luma)
+        luma += _unit(fold(reading.luma)) if equal else fold(reading.luma)
         if reading.chroma is not None:
-            chroma += fold(reading.chroma, TILE // 2)
+            cells = fold(reading.chroma, TILE // 2)
+            chroma += _unit(cells) if equal else cells
     if periodic:
         luma[:] = luma.sum(axis=0)
         chroma[:] = chroma.sum(axis=0)
     return Estimate(luma=_lattice(luma, clip=clip), chroma=_lattice(chroma, clip=clip))
+
+
+def _unit(cells: Floats) -> Floats:
+    """Cells with lattice lines of unit mean square."""
+    power = float((np.abs(line_transform(cells)) ** 2).mean())
+    return np.asarray(cells / max(power, 1e-12) ** 0.5, np.float32)
 
 
 def put(pixels: Pixels, mark: Estimate, psnr: float, *, sign: float) -> Pixels:
@@ -112,6 +130,7 @@ def averaging(
     counts: Sequence[int] = (8, 50, 200),
     levels: Sequence[float] = (40.0, 37.0),
     same: bool = True,
+    equal: bool = True,
 ) -> list[dict[str, Any]]:
     """Average marked sources; subtract from marked targets, paste on clean pictures.
 
@@ -122,35 +141,50 @@ def averaging(
         counts: numbers of sources averaged.
         levels: PSNR of the attack, dB.
         same: whether all sources carry the same payload.
+        equal: whether all sources have the same weight; see :func:`estimate`.
 
     Returns:
-        A row per count and level: targets no longer read, clean pictures accepted.
+        A row per count and level: targets no longer read after subtracting and after adding (``covered``); clean
+        pictures accepted as marked (``forged``; of these ``new`` with a payload that no source has), and accepted
+        with the remark that the mark was put together (``noticed``).
     """
+    names = ["same" if same else f"s{i}" for i in range(max(counts))]
     marked = [
-        np.asarray(embed(x, _payload("same" if same else f"s{i}"), KEY, report=False).pixels, np.uint8)
-        for i, x in enumerate(sources[: max(counts)])
+        np.asarray(embed(x, _payload(name), KEY, report=False).pixels, np.uint8)
+        for x, name in zip(sources, names, strict=False)
     ]
     goals = [
         np.asarray(embed(x, _payload(f"t{i}"), KEY, report=False).pixels, np.uint8)
         for i, x in enumerate(targets)
     ]
+    known = {_payload(name).hex() for name in names}
     rows = []
     for count in counts:
-        guess = estimate(marked[:count])
+        guess = estimate(marked[:count], equal=equal)
         for level in levels:
-            removed = sum(
-                detect(put(x, guess, level, sign=-1), [KEY], quick=True).payload != _payload(f"t{i}").hex()
-                for i, x in enumerate(goals)
-            )
-            forged = sum(bool(detect(put(x, guess, level, sign=1), [KEY], quick=True).payload) for x in clean)
+            lost = [
+                sum(
+                    detect(put(x, guess, level, sign=sign), [KEY], quick=True).payload
+                    != _payload(f"t{i}").hex()
+                    for i, x in enumerate(goals)
+                )
+                for sign in (-1, 1)
+            ]
+            reports = [detect(put(x, guess, level, sign=1), [KEY], quick=True) for x in clean]
+            seen = [report for report in reports if report.state is State.PRESENT]
+            trusted = [report for report in seen if not report.geometry["assembled"]]
             rows.append(
                 {
                     "pictures": count,
                     "payloads": "same" if same else "different",
+                    "weights": "equal" if equal else "as they come",
                     "psnr": level,
-                    "removed": removed,
+                    "removed": lost[0],
+                    "covered": lost[1],
                     "targets": len(goals),
-                    "forged": forged,
+                    "forged": len(trusted),
+                    "new": sum(report.payload not in known for report in seen),
+                    "noticed": len(seen) - len(trusted),
                     "clean": len(clean),
                 }
             )
@@ -166,7 +200,9 @@ def keyless(targets: Sequence[Pixels], *, levels: Sequence[float] = (40.0, 37.0)
     ]
     for level in levels:
         read_ = sum(
-            detect(put(x, estimate([x], periodic=True, clip=3.0), level, sign=-1), [KEY], quick=True).payload
+            detect(
+                put(x, estimate([x], periodic=True, clip=3.0, equal=False), level, sign=-1), [KEY], quick=True
+            ).payload
             == _payload(f"k{i}").hex()
             for i, x in enumerate(goals)
         )

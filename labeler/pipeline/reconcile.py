@@ -44,6 +44,12 @@ def _pairs(layers: Layers) -> Iterator[Consistency]:
             yield _compare("id.watermark-vs-metadata", watermark.mark_id, meta_id)
         if credentials.state is State.PRESENT:
             yield _compare("id.watermark-vs-credentials", watermark.payload, credentials.payload)
+    if watermark.geometry.get("assembled"):
+        yield Consistency(
+            id="watermark.assembled",
+            result="disagree",
+            detail="the watermark was put together from the marks of several pictures",
+        )
     if watermark.fingerprint and credentials.fingerprint:
         from labeler.watermark import fingerprint
 

@@ -19,7 +19,15 @@ import numpy.typing as npt
 from labeler.watermark.analysis import Spectrum
 from labeler.watermark.code import Bits, decode, decode_reliable, encode
 from labeler.watermark.embedding import as_dims
-from labeler.watermark.layout import CELL_CLASSES, CELL_PERIOD, Carrier, Layout
+from labeler.watermark.layout import (
+    CELL_CLASSES,
+    CELL_PERIOD,
+    SYNC_LINES,
+    SYNC_MAX,
+    SYNC_MIN,
+    Carrier,
+    Layout,
+)
 from labeler.watermark.message import open_message
 from labeler.watermark.statistics import correlation, sync_score
 
@@ -61,18 +69,27 @@ class Observed:
     Attributes:
         values: (..., D) float32; positive votes for code bit 0.
         luma_dims: how many of the D are luma.
+        sync: (64,) or (128,) float32, sync lines of the carriers, their part along the keyed phase.
     """
 
     values: Floats
     luma_dims: int
+    sync: Floats
 
 
 @dataclass(frozen=True, slots=True)
 class Decoded:
-    """A decoded payload whose tag fits."""
+    """A decoded payload whose tag fits.
+
+    Attributes:
+        payload: 8 bytes.
+        rho: correlation with the codeword.
+        excess: amplitude of the sync lines over that of the payload lines, 1 as embedded; see :func:`_excess`.
+    """
 
     payload: bytes
     rho: float
+    excess: float = 1.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -137,11 +154,22 @@ def sync_z(evidence: Evidence, layout: Layout) -> float:
 def observe(evidence: Evidence, layout: Layout, *, row: int = 0, column: int = 0) -> Observed:
     """Read the payload dims for one assignment of cells: cell (0, 0) of the frame is cell (row, column)."""
     parts = [_dims(evidence.luma, layout.luma, row, column)]
+    sync = [_along(evidence.luma, layout.luma, layout)]
     luma_dims = len(parts[0])
     if evidence.chroma is not None:
         parts.append(_dims(evidence.chroma, layout.chroma, row, column))
+        sync.append(_along(evidence.chroma, layout.chroma, layout))
     values = np.clip(np.concatenate(parts), -_VALUE_MAX, _VALUE_MAX)
-    return Observed(values=np.asarray(values, np.float32), luma_dims=luma_dims)
+    return Observed(
+        values=np.asarray(values, np.float32),
+        luma_dims=luma_dims,
+        sync=np.concatenate(sync).astype(np.float32),
+    )
+
+
+def _along(spectrum: Spectrum, carrier: Carrier, layout: Layout) -> Floats:
+    """Sync lines (64,), their part along the keyed phase."""
+    return np.asarray((spectrum.sync(layout.sync_grid) * np.exp(-1j * carrier.sync_phase)).real, np.float32)
 
 
 def _dims(spectrum: Spectrum, carrier: Carrier, row: int, column: int) -> Floats:
@@ -219,7 +247,7 @@ def decode_payload(observed: Observed, layout: Layout) -> Decoded | None:
         for message in decode(soft[batch]):
             payload = open_message(message, layout.key)
             if payload is not None:
-                return Decoded(payload, _rho(observed.values, message, fixed, tables))
+                return _decoded(payload, observed, message, layout, tables)
     return None
 
 
@@ -230,7 +258,7 @@ def decode_at_once(observed: Observed, layout: Layout) -> Decoded | None:
     weights = _refine(observed.values, fixed[:1], tables, rounds=1)
     message = decode_reliable(_gather(observed.values * weights, tables)[0])
     payload = open_message(message, layout.key)
-    return None if payload is None else Decoded(payload, _rho(observed.values, message, fixed, tables))
+    return None if payload is None else _decoded(payload, observed, message, layout, tables)
 
 
 def decode_cells(evidence: Evidence, layout: Layout) -> Decoded | None:
@@ -253,7 +281,7 @@ def decode_cells(evidence: Evidence, layout: Layout) -> Decoded | None:
         for cell, message in enumerate(batch(soft)):
             payload = open_message(message, layout.key)
             if payload is not None:
-                return Decoded(payload, _rho(values[cell], message, fixed, tables))
+                return _decoded(payload, seen[cell], message, layout, tables)
     return None
 
 
@@ -262,14 +290,40 @@ def _reliable(soft: Floats) -> Bits:
     return np.stack([decode_reliable(row) for row in soft])
 
 
-def _rho(values: Floats, message: Bits, fixed: Floats, tables: _Tables) -> float:
-    """Correlation with the decoded codeword, under the fixed profile that shows it best."""
-    signs = 1 - 2 * encode(message).astype(np.float32)
-    best = 0.0
-    for profile in fixed:
-        top, energy = correlation(values, profile, signs[tables.bit])
-        best = max(best, top / math.sqrt(max(energy, 1e-12)))
-    return best
+def _decoded(payload: bytes, observed: Observed, message: Bits, layout: Layout, tables: _Tables) -> Decoded:
+    """The payload, its correlation under the fixed profile that shows it best, and the excess of sync."""
+    signs = (1 - 2 * encode(message).astype(np.float32))[tables.bit]
+    rho = 0.0
+    for profile in _profiles(tables, observed.luma_dims):
+        top, energy = correlation(observed.values, profile, signs)
+        rho = max(rho, top / math.sqrt(max(energy, 1e-12)))
+    return Decoded(payload, rho, _excess(observed, observed.values * signs, layout))
+
+
+def _excess(observed: Observed, votes: Floats, layout: Layout) -> float:
+    """How much stronger than the payload the sync lines are, in the ring that both share.
+
+    The sync lines are the same in all pictures of a key, payloads are not: an average of n marked pictures
+    shows the payload of one of them with n times too strong sync lines.
+
+    Args:
+        observed: what was decoded.
+        votes: (D,) its dims times their code bits.
+        layout: the key's layout.
+    """
+    parts = [(layout.luma, votes[: observed.luma_dims], observed.sync[:SYNC_LINES])]
+    if observed.luma_dims < len(votes):
+        parts.append((layout.chroma, votes[observed.luma_dims :], observed.sync[SYNC_LINES:]))
+    both = own = 0.0
+    for carrier, values, sync in parts:
+        ring = (carrier.radius >= SYNC_MIN) & (carrier.radius <= SYNC_MAX)
+        amplitude = np.repeat(carrier.amplitude[ring], 2) / np.float32(math.sqrt(2))
+        payload = float(values[np.repeat(ring, 2)] @ amplitude) / float(amplitude @ amplitude)
+        periodic = float(sync @ carrier.sync_amplitude) / float(
+            carrier.sync_amplitude @ carrier.sync_amplitude
+        )
+        both, own = both + max(payload, 0.0) * periodic, own + max(payload, 0.0) ** 2
+    return both / max(own, 1e-12)
 
 
 def clustering(soft: Floats) -> Floats:

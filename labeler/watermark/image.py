@@ -64,6 +64,9 @@ _LAYER_GAINS = (2.8, 2.0)
 _NONCES_TRIED = 32
 _FLAT_RANGE = 2  # 8-bit levels
 _TRACE_LOG10 = -6.0
+_EXCESS_MAX = 3.0
+"""Sync lines so many times stronger than the payload show that several marks were put together; one mark has 0.4 to
+1.5 after any handling, two marks over one another up to 1.9, an average of eight pictures 4.3 and more."""
 
 
 class CannotMark(LabelerError):
@@ -231,7 +234,8 @@ def detect(
 
     Returns:
         PRESENT with the payload and the geometry (``comparable``: the fingerprint of this picture may be compared
-        with that of the marked one); ABSENT; or CANNOT_TELL with the reason: the picture is too small or flat to
+        with that of the marked one; ``assembled``: the mark was put together from the marks of several pictures);
+        ABSENT; or CANNOT_TELL with the reason: the picture is too small or flat to
         show a mark, or shows the sync lines of a key but no readable payload.
     """
     _check(pixels, alpha)
@@ -329,6 +333,8 @@ def _search_report(found: Found, key: WatermarkKey) -> WatermarkReport:
 
 def _present(found: Decoded, key: WatermarkKey, log10_p: float, geometry: dict[str, Any]) -> WatermarkReport:
     text = found.payload.hex()
+    geometry["sync_excess"] = round(found.excess, 2)
+    geometry["assembled"] = found.excess > _EXCESS_MAX
     return WatermarkReport(
         state=State.PRESENT,
         payload=text,

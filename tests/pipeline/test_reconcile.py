@@ -133,3 +133,10 @@ def test_a_failed_profile_is_a_negative_verdict() -> None:
 def test_layers_that_name_no_content_neither_agree_nor_disagree() -> None:
     layers = dataclasses.replace(NOTHING, watermark=WATERMARK, metadata=metadata("1", None))
     assert [pair.result for pair in reconcile.consistency(layers)] == ["unknown"]
+
+
+def test_a_mark_put_together_from_several_is_a_conflict() -> None:
+    assembled = dataclasses.replace(WATERMARK, geometry={"assembled": True})
+    assert judge(watermark=assembled)[0] is Verdict.CONFLICT
+    whole = dataclasses.replace(WATERMARK, geometry={"assembled": False})
+    assert judge(watermark=whole)[0] is Verdict.AI_CONFIRMED

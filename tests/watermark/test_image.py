@@ -150,3 +150,21 @@ def test_strengths_differ_and_an_unknown_one_is_refused(picture: np.ndarray) -> 
     assert levels[1] > levels[0] + 3
     with pytest.raises(UsageError, match="strength"):
         embed(picture, PAYLOAD, PUBLIC_KEY, strength="heavy")
+
+
+def test_marks_put_together_are_noticed_and_two_marks_are_not(
+    picture: np.ndarray, marked: np.ndarray
+) -> None:
+    assert detect(marked, [PUBLIC_KEY]).geometry["assembled"] is False
+    assert detect(marked, [PUBLIC_KEY]).geometry["sync_excess"] == pytest.approx(1, abs=0.3)
+    again = embed(marked, PAYLOAD[::-1], PUBLIC_KEY).pixels
+    assert detect(again, [PUBLIC_KEY]).payload == PAYLOAD[::-1].hex()
+    assert detect(again, [PUBLIC_KEY]).geometry["assembled"] is False
+    total = np.zeros(picture.shape, np.float32)
+    for number in range(8):  # the marks of eight payloads, the first one somewhat stronger
+        mark = embed(picture, bytes([number + 1] * 8), PUBLIC_KEY, report=False).pixels
+        total += (mark.astype(np.float32) - picture) * (1.6 if number == 0 else 1.0)
+    mixed = np.clip(np.rint(picture + total / 2.5), 0, 255).astype(np.uint8)
+    report = detect(mixed, [PUBLIC_KEY])
+    assert report.payload == bytes([1] * 8).hex()
+    assert report.geometry["assembled"] is True
