@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from labeler.metadata import aigc
 
-__all__ = ["MAX_PACKETS", "New", "Slots", "Text", "decode", "is_label", "whole_label"]
+__all__ = ["MAX_PACKETS", "New", "Slots", "Text", "decode", "is_label", "mixed", "whole_label"]
 
 
 MAX_PACKETS = 32
@@ -81,3 +82,8 @@ def whole_label(text: str) -> bool:
     if parsed is None:
         return False
     return not text[: parsed.start].strip("\ufeff\0 \t\r\n") and not text[parsed.end :].strip("\0 \t\r\n")
+
+
+def mixed(texts: Iterable[Text]) -> tuple[str, ...]:
+    """Places of texts that hold a label among other words; those stay as they are."""
+    return tuple(t.place for t in texts if not t.named and is_label(t.text) and not whole_label(t.text))
