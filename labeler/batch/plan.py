@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from labeler.errors import InputError, NotARegularFile, OutputError, UsageError
-from labeler.media.sniff import EXTENSIONS, modality_of, sniff
-from labeler.media.text.probe import EXTENSIONS as TEXT_EXTENSIONS
+from labeler.media.formats import extensions
+from labeler.media.sniff import modality_of, sniff
 
 __all__ = ["BACKUP_SUFFIX", "Job", "Plan", "find_inputs", "plan"]
 
@@ -17,9 +17,6 @@ BACKUP_SUFFIX = ".orig"
 """What ``--in-place`` appends to the name of the untouched original."""
 
 
-_KNOWN_EXTENSIONS = frozenset(
-    suffix for known in (EXTENSIONS, TEXT_EXTENSIONS) for suffixes in known.values() for suffix in suffixes
-)
 _SIDECARS = (".aigc.json", ".c2pa")
 
 
@@ -108,7 +105,8 @@ def _is_wanted(path: Path) -> bool:
     """Regular files that are media by content, or claim to be by their name; links are not followed."""
     if path.name.endswith(_SIDECARS) or path.is_symlink() or not (path.is_file() or path.is_dir()):
         return False
-    if path.suffix.lower() in _KNOWN_EXTENSIONS:
+    suffix = path.suffix.lower()
+    if any(suffix in known for known in extensions().values()):
         return True  # if the content is something else, the run says so
     try:
         with path.open("rb") as file:

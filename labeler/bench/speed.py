@@ -77,7 +77,7 @@ def measure(
 ) -> Iterator[Timing]:
     """Time every variant on every source."""
     for source in sources:
-        labelled = Source(source.path, label_source(source, options).data)
+        labelled = label_source(source, options).content
         verify = VerifyOptions(limits=options.limits, home=options.home)
         quick = VerifyOptions(limits=options.limits, home=options.home, quick=True)
         variants: dict[str, Callable[[], object]] = {

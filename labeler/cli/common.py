@@ -2,17 +2,29 @@
 
 from __future__ import annotations
 
+import io
+import shutil
 import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, BinaryIO, TypeVar
 
 import click
 
 from labeler.errors import OutputError, UsageError
 
-__all__ = ["PATH", "Progress", "limits_of", "option", "read_stdin", "split_stdin", "style", "write_data"]
+__all__ = [
+    "PATH",
+    "Progress",
+    "limits_of",
+    "option",
+    "split_stdin",
+    "stdin",
+    "style",
+    "write_data",
+    "write_stream",
+]
 
 _F = TypeVar("_F", bound=Callable[..., Any])
 
@@ -61,20 +73,24 @@ def split_stdin(inputs: tuple[Path, ...]) -> bool:
     return True
 
 
-def read_stdin(limit: int) -> bytes:
-    """At most so many bytes of standard input."""
+def stdin() -> BinaryIO:
+    """Standard input, as bytes."""
     if sys.stdin is None:
         raise UsageError("standard input is closed.", remedy="Pipe a file into it.")
-    return sys.stdin.buffer.read(limit)
+    return sys.stdin.buffer
 
 
 def write_data(data: bytes) -> None:
     """Data on stdout, nothing else."""
+    write_stream(io.BytesIO(data))
+
+
+def write_stream(source: BinaryIO) -> None:
+    """A stream's bytes on stdout, nothing else."""
     if sys.stdout is None:
         raise OutputError("standard output is closed.")
-    stream = sys.stdout.buffer
-    stream.write(data)
-    stream.flush()
+    shutil.copyfileobj(source, sys.stdout.buffer, 1 << 20)
+    sys.stdout.buffer.flush()
 
 
 class Progress:

@@ -7,7 +7,17 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from labeler.cli.common import PATH, Progress, limits_of, option, read_stdin, split_stdin, style, write_data
+from labeler.cli.common import (
+    PATH,
+    Progress,
+    limits_of,
+    option,
+    split_stdin,
+    stdin,
+    style,
+    write_data,
+    write_stream,
+)
 from labeler.errors import ExitCode, OutputError, UsageError
 
 if TYPE_CHECKING:
@@ -122,9 +132,9 @@ def command(
 
 
 def _is_file_name(output: Path) -> bool:
-    from labeler.media.sniff import EXTENSIONS
+    from labeler.media.formats import extensions
 
-    suffixes = {suffix for each in EXTENSIONS.values() for suffix in each}
+    suffixes = {suffix for each in extensions().values() for suffix in each}
     return output.suffix.lower() in suffixes
 
 
@@ -215,35 +225,44 @@ def _pipe(
     as_json: bool,
 ) -> int:
     """One file from stdin or to stdout."""
-    from labeler.core.atomic import publish
-    from labeler.media.files import Source, read_source
-    from labeler.media.sniff import EXTENSIONS, sniff
+    import contextlib
+    import tempfile
+
+    from labeler.core.atomic import publish_all, scratch
+    from labeler.media.files import open_source, spool
+    from labeler.media.formats import extensions
     from labeler.pipeline.label import label_source
+    from labeler.pipeline.modalities import probe
 
     if len(inputs) > 1 or as_json:
         raise UsageError("standard output takes one file, and nothing else.", remedy="Give -o DIR.")
-    if inputs[0] == Path("-"):
-        data = read_stdin(options.limits.file_bytes + 1)
-        options.limits.check_bytes(len(data), path="-")
-        source = Source(Path("-"), data)
-    else:
-        source = read_source(inputs[0], limits=options.limits)
-    media_type = sniff(source.data[:64])
-    suffixes = EXTENSIONS.get(media_type, ("",))
-    if expected and f".{expected.lower().lstrip('.')}" not in suffixes:
-        raise UsageError(f"--format says {expected}, but the content is {media_type}.", path=inputs[0])
-    labelled = label_source(source, options)
-    if output == Path("-"):
-        if labelled.sidecars:
-            raise UsageError(
-                f"{media_type} needs files beside it ({', '.join(labelled.sidecars)}), which stdout cannot carry.",
-                remedy="Give -o DIR.",
-            )
-        write_data(labelled.data)
-        return ExitCode.OK
-    target = output / f"stdin{suffixes[0]}"
-    for suffix, data in {**labelled.sidecars, "": labelled.data}.items():
-        with publish(target.with_name(target.name + suffix), overwrite=force) as file:
-            file.write(data)
+    to_stdout = output == Path("-")
+    with (
+        contextlib.ExitStack() as stack,
+        scratch(Path(stack.enter_context(tempfile.TemporaryDirectory())) if to_stdout else output) as parts,
+    ):
+        if inputs[0] == Path("-"):
+            source = spool(stdin(), Path("-"), parts, limits=options.limits)
+        else:
+            source = open_source(inputs[0], limits=options.limits)
+        media_type = probe(source, options.limits).media_type
+        suffixes = extensions().get(media_type, ("",))
+        if expected and f".{expected.lower().lstrip('.')}" not in suffixes:
+            raise UsageError(f"--format says {expected}, but the content is {media_type}.", path=inputs[0])
+        labelled = label_source(source, options, parts)
+        if to_stdout:
+            if labelled.sidecars:
+                raise UsageError(
+                    f"{media_type} needs files beside it ({', '.join(labelled.sidecars)}), "
+                    "which stdout cannot carry.",
+                    remedy="Give -o DIR.",
+                )
+            with labelled.content.open() as data:
+                write_stream(data)
+            return ExitCode.OK
+        target = output / f"stdin{suffixes[0]}"
+        content = labelled.content.file or labelled.content.data
+        beside = {target.with_name(target.name + suffix): data for suffix, data in labelled.sidecars.items()}
+        publish_all({target: content, **beside}, overwrite=force)
     click.echo(f"{target}   labelled: {', '.join(labelled.layers)}")
     return ExitCode.OK

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from labeler.cli.common import PATH, Progress, limits_of, option, read_stdin, split_stdin, style, write_data
+from labeler.cli.common import PATH, Progress, limits_of, option, split_stdin, stdin, style, write_data
 from labeler.errors import ExitCode
 
 if TYPE_CHECKING:
@@ -102,14 +102,17 @@ def command(
 
 
 def _from_stdin(options: VerifyOptions) -> Report:
+    import tempfile
+
+    from labeler.core.atomic import scratch
     from labeler.errors import LabelerError, UsageError
-    from labeler.media.files import Source
+    from labeler.media.files import spool
     from labeler.pipeline.verify import error_report, verify_source
 
-    data = read_stdin(options.limits.file_bytes + 1)
     try:
-        options.limits.check_bytes(len(data), path="-")
-        return verify_source(Source(Path("-"), data), options, sidecars={})
+        with tempfile.TemporaryDirectory() as folder, scratch(Path(folder)) as parts:
+            source = spool(stdin(), Path("-"), parts, limits=options.limits)
+            return verify_source(source, options, sidecars={})
     except UsageError:
         raise
     except LabelerError as error:

@@ -11,13 +11,13 @@ import contextlib
 import os
 import secrets
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import BinaryIO
 
 from labeler.errors import OutputError, OutputExists
 
-__all__ = ["create_private", "publish", "publish_all", "sweep_stale"]
+__all__ = ["create_private", "publish", "publish_all", "scratch", "sweep_stale"]
 
 _STALE_SECONDS = 3600.0
 _PREFIX = ".labeler-"
@@ -46,39 +46,83 @@ def publish(target: Path, *, overwrite: bool = False, mode: int | None = None) -
             yield file
             file.flush()
             os.fsync(file.fileno())
-            if overwrite:
-                part.replace(target)
-            else:
-                _publish_new(part, target)
-            _sync_folder(target.parent)
+            _give_name(part, target, overwrite=overwrite)
     except OSError as error:
-        raise OutputError(
-            f"cannot write: {error.strerror or error}.",
-            remedy="Check the folder's permissions and the space left on the disk.",
-            path=target,
-        ) from error
+        raise _cannot_write(error, target) from error
 
 
-def publish_all(files: Mapping[Path, bytes], *, overwrite: bool = False) -> None:
-    """Write several files that belong together: all are complete on the disk before the first one appears.
+def publish_all(files: Mapping[Path, bytes | Path], *, overwrite: bool = False) -> None:
+    """Let several files that belong together appear: all are complete on the disk before the first one does.
+
+    Args:
+        files: by target, the bytes, or a file of ``scratch`` in the target's folder, which becomes the target.
+        overwrite: replace existing files.
 
     Raises:
         OutputExists: a target is there and ``overwrite`` is false; nothing was published.
         OutputError: a folder cannot be written, or the disk is full; nothing was published.
     """
     with contextlib.ExitStack() as stack:
-        for target, data in files.items():
+        for target, content in files.items():
+            if isinstance(content, Path):
+                stack.enter_context(_adopted(content, target, overwrite=overwrite))
+                continue
             file = stack.enter_context(publish(target, overwrite=overwrite))
-            file.write(data)
+            file.write(content)
             file.flush()
             os.fsync(file.fileno())
 
 
 @contextlib.contextmanager
+def _adopted(part: Path, target: Path, *, overwrite: bool) -> Iterator[None]:
+    """Flush a finished temporary file now, and give it its name when the block ends well."""
+    try:
+        if not overwrite and os.path.lexists(target):
+            raise _exists(target)
+        with part.open("rb+") as file:
+            os.fchmod(file.fileno(), _mode_for(target))
+            os.fsync(file.fileno())
+        yield
+        _give_name(part, target, overwrite=overwrite)
+        part.unlink(missing_ok=True)
+    except OSError as error:
+        raise _cannot_write(error, target) from error
+
+
+@contextlib.contextmanager
+def scratch(folder: Path) -> Iterator[Callable[[], Path]]:
+    """A maker of empty temporary files in a folder; what is left of them at the end is removed.
+
+    Args:
+        folder: where the output will stand, so that a finished file only needs a name; made if missing.
+
+    Raises:
+        OutputError: the folder cannot be written.
+    """
+    parts: list[Path] = []
+
+    def new() -> Path:
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            part, descriptor = _new_part(folder)
+        except OSError as error:
+            raise _cannot_write(error, folder) from error
+        os.close(descriptor)
+        parts.append(part)
+        return part
+
+    try:
+        yield new
+    finally:
+        for part in parts:
+            with contextlib.suppress(OSError):
+                part.unlink()
+
+
+@contextlib.contextmanager
 def _part(target: Path, mode: int) -> Iterator[tuple[Path, BinaryIO]]:
     target.parent.mkdir(parents=True, exist_ok=True)
-    part = target.parent / f"{_PREFIX}{os.getpid()}-{secrets.token_hex(6)}{_SUFFIX}"
-    descriptor = os.open(part, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
+    part, descriptor = _new_part(target.parent)
     try:
         with os.fdopen(descriptor, "w+b") as file:
             os.fchmod(descriptor, mode)
@@ -86,6 +130,29 @@ def _part(target: Path, mode: int) -> Iterator[tuple[Path, BinaryIO]]:
     finally:
         with contextlib.suppress(FileNotFoundError):
             part.unlink()
+
+
+def _new_part(folder: Path) -> tuple[Path, int]:
+    part = folder / f"{_PREFIX}{os.getpid()}-{secrets.token_hex(6)}{_SUFFIX}"
+    flags = os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
+    return part, os.open(part, flags, 0o600)
+
+
+def _cannot_write(error: OSError, target: Path) -> OutputError:
+    return OutputError(
+        f"cannot write: {error.strerror or error}.",
+        remedy="Check the folder's permissions and the space left on the disk.",
+        path=target,
+    )
+
+
+def _give_name(part: Path, target: Path, *, overwrite: bool) -> None:
+    """Let a finished file appear under its name, and make that last."""
+    if overwrite:
+        part.replace(target)
+    else:
+        _publish_new(part, target)
+    _sync_folder(target.parent)
 
 
 def _publish_new(part: Path, target: Path) -> None:

@@ -18,12 +18,14 @@ class Limits:
         animation_pixels: of all frames of an animation together (200 megapixels, 0.8 GB decoded).
         frames: number of frames of an animation.
         file_bytes: size of a file that is read into memory as a whole.
+        stream_bytes: size of a file that is streamed: sound and video.
     """
 
     pixels: int = 100_000_000
     animation_pixels: int = 200_000_000
     frames: int = 10_000
     file_bytes: int = 1 << 30
+    stream_bytes: int = 64 << 30
 
     def check_bytes(self, size: int, *, path: object = None) -> None:
         """Raise LimitExceeded if a file is too large to be read into memory."""
@@ -32,6 +34,13 @@ class Limits:
                 f"the file has {size / 1e6:.0f} MB; the limit for this kind of media is "
                 f"{self.file_bytes / 1e6:.0f} MB.",
                 path=path,
+            )
+
+    def check_stream(self, size: int, *, path: object = None) -> None:
+        """Raise LimitExceeded if a file is too large even to be streamed."""
+        if size > self.stream_bytes:
+            raise LimitExceeded(
+                f"the file has {size / 1e9:.1f} GB; the limit is {self.stream_bytes / 1e9:.0f} GB.", path=path
             )
 
     def check_frame(self, width: int, height: int, *, path: object = None) -> None:

@@ -8,11 +8,10 @@ from collections.abc import Sequence
 from labeler.core.keys import WatermarkKey
 from labeler.errors import AlreadyLabelled
 from labeler.media.encode import encode
-from labeler.media.files import Source
+from labeler.media.files import Scratch, Source
 from labeler.media.image import Frame, decode
-from labeler.media.limits import Limits
 from labeler.pipeline.marked import Marked
-from labeler.pipeline.options import LabelOptions
+from labeler.pipeline.options import LabelOptions, VerifyOptions
 from labeler.profiles import Profile
 from labeler.types import Finding, Layer, MediaInfo, State, VisibleReport, WatermarkReport
 from labeler.visible import image as visible
@@ -34,6 +33,7 @@ def apply(
     key: WatermarkKey,
     profile: Profile,
     options: LabelOptions,
+    scratch: Scratch | None = None,
 ) -> Marked:
     """Write the signal layers asked for into a picture; frames of an animation are all marked."""
     picture = decode(source.data, info, str(source.path), limits=options.limits)
@@ -43,7 +43,7 @@ def apply(
     data, lost = encode(picture, frames, source.data, quality=options.quality)
     marked = Layer.WATERMARK in written
     return Marked(
-        data=data,
+        content=Source(source.path, data),
         written=written,
         visible_text=wording(_lang(profile, options)).text if Layer.VISIBLE in written else "",
         algorithm=watermark.ALGORITHM if marked else "",
@@ -158,17 +158,16 @@ def _embed(
 
 
 def detect(
-    data: bytes,
+    source: Source,
     info: MediaInfo,
-    name: str,
     layers: Sequence[Layer],
     *,
     keys: Sequence[WatermarkKey],
-    quick: bool,
-    limits: Limits,
+    options: VerifyOptions,
 ) -> tuple[VisibleReport, WatermarkReport]:
     """Look for the signal marks: in the first frame, then in the middle one of an animation."""
-    picture = decode(data, info, name, limits=limits, enough=_QUICK_SIDE if quick else 0)
+    enough = _QUICK_SIDE if options.quick else 0
+    picture = decode(source.data, info, str(source.path), limits=options.limits, enough=enough)
     found_visible = VisibleReport(state=State.SKIPPED)
     found_watermark = WatermarkReport(state=State.SKIPPED)
     for index in dict.fromkeys((0, len(picture.frames) // 2)):
@@ -177,7 +176,7 @@ def detect(
             for layer, found in ((Layer.VISIBLE, found_visible), (Layer.WATERMARK, found_watermark))
             if layer in layers and found.state is not State.PRESENT
         ]
-        one, other = detect_frame(picture.frames[index], missing, keys=keys, quick=quick)
+        one, other = detect_frame(picture.frames[index], missing, keys=keys, quick=options.quick)
         found_visible = one if Layer.VISIBLE in missing else found_visible
         found_watermark = other if Layer.WATERMARK in missing else found_watermark
     width, height = picture.frames[0].size

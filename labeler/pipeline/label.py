@@ -6,7 +6,6 @@ probe, decode, visible, watermark, encode, metadata, credentials, re-read and co
 from __future__ import annotations
 
 import dataclasses
-import io
 import os
 import time
 import unicodedata
@@ -15,10 +14,10 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, BinaryIO
 
 from labeler import profiles
-from labeler.core.atomic import publish_all, sweep_stale
+from labeler.core.atomic import publish_all, scratch, sweep_stale
 from labeler.core.keys import PUBLIC_KEY, KeyRing, WatermarkKey
 from labeler.core.payload import Payload
 from labeler.errors import (
@@ -29,7 +28,7 @@ from labeler.errors import (
     UnsupportedMedia,
     UsageError,
 )
-from labeler.media.files import Source, read_neighbour, read_source
+from labeler.media.files import Scratch, Source, open_source, read_neighbour
 from labeler.pipeline.marked import Marked
 from labeler.pipeline.modalities import metadata_of, probe, signals_of
 from labeler.pipeline.options import LabelOptions, VerifyOptions
@@ -58,10 +57,10 @@ _LONGEST = 1000
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Labelled:
-    """A labelled file in memory, read back and compared, not yet published.
+    """A labelled file, read back and compared, not yet published.
 
     Attributes:
-        data: the file.
+        content: the file, in memory or on the disk as the input was.
         sidecars: neighbouring files by suffix, where the format has no place for a layer.
         label: the label as written.
         layers: layers written.
@@ -69,7 +68,7 @@ class Labelled:
         notes: layers that could not be written and why; weak marks; what could not be kept.
     """
 
-    data: bytes = field(repr=False)
+    content: Source
     sidecars: dict[str, bytes] = field(repr=False)
     label: Label
     layers: tuple[Layer, ...]
@@ -107,22 +106,26 @@ def label_one(
             path=output,
         )
     sweep_stale(output.parent)
-    source = read_source(path, limits=options.limits)
-    labelled = label_source(source, options)
-    if before_publish is not None:
-        before_publish(path)
-    publish_all(
-        {
-            output: labelled.data,
-            **{output.with_name(output.name + suffix): data for suffix, data in labelled.sidecars.items()},
-        },
-        overwrite=overwrite,
-    )
+    source = open_source(path, limits=options.limits)
+    with scratch(output.parent) as parts:
+        labelled = label_source(source, options, parts)
+        content, output_sha256 = labelled.content, labelled.content.sha256
+        if before_publish is not None:
+            before_publish(path)
+        publish_all(
+            {
+                output: content.file or content.data,
+                **{
+                    output.with_name(output.name + suffix): data for suffix, data in labelled.sidecars.items()
+                },
+            },
+            overwrite=overwrite,
+        )
     return LabelResult(
         input=str(path),
         output=str(output),
         input_sha256=source.sha256,
-        output_sha256=Source(output, labelled.data).sha256,
+        output_sha256=output_sha256,
         label=labelled.label,
         layers=labelled.layers,
         reread=labelled.reread,
@@ -138,15 +141,20 @@ def _is_ours(output: Path, options: LabelOptions) -> bool:
     return report.label is not None and report.label.producer == options.producer
 
 
-def label_source(source: Source, options: LabelOptions) -> Labelled:
-    """Label bytes in memory and read the result back.
+def label_source(source: Source, options: LabelOptions, parts: Scratch | None = None) -> Labelled:
+    """Label an open file and read the result back.
+
+    Args:
+        source: the file.
+        options: how to label.
+        parts: gives temporary files; needed for sound and video, which are streamed.
 
     Raises:
         AlreadyLabelled: there is a label and ``relabel`` is false.
         LabelLost: a layer that was written cannot be read back.
         InputError, UsageError, DependencyMissing: as their names say.
     """
-    job = _prepare(source, options)
+    job = _prepare(source, options, parts)
     marked = _signals(job)
     missing = sorted(layer for layer in job.required if layer.is_signal and layer not in marked.written)
     if missing:
@@ -180,9 +188,10 @@ class _Job:
     label: Label
     signer: SigningIdentity | None
     notes: tuple[Finding, ...]
+    parts: Scratch | None
 
 
-def _prepare(source: Source, options: LabelOptions) -> _Job:
+def _prepare(source: Source, options: LabelOptions, parts: Scratch | None) -> _Job:
     profile = profiles.load(options.profile)
     info = probe(source, options.limits)
     layers, required = profile.layers_for(info.modality)
@@ -209,6 +218,7 @@ def _prepare(source: Source, options: LabelOptions) -> _Job:
         label=label,
         signer=signer,
         notes=notes,
+        parts=parts,
     )
 
 
@@ -231,15 +241,15 @@ def _without(marked: Marked, lost: Sequence[Layer]) -> Marked:
 
 def _finish(job: _Job, marked: Marked) -> tuple[Labelled, list[Layer]]:
     """Write the container layers, read all back; the second item names layers that were lost."""
-    data, sidecars, notes = _containers(job, marked)
+    content, sidecars, notes = _containers(job, marked)
     written = (*marked.written, *(layer for layer in job.layers if not layer.is_signal))
     reread = verify_source(
-        Source(job.source.path, data),
+        content,
         VerifyOptions(layers=written, quick=True, limits=job.options.limits, home=job.options.home),
         sidecars=sidecars,
     )
     labelled = Labelled(
-        data=data,
+        content=content,
         sidecars=sidecars,
         label=job.label,
         layers=written,
@@ -333,7 +343,7 @@ def _signals(job: _Job) -> Marked:
     """Write the signal layers asked for; without any, the media stream stays bit for bit as it is."""
     layers = [layer for layer in job.layers if layer.is_signal]
     if not layers:
-        return Marked(data=job.source.data)
+        return Marked(content=job.source)
     return signals_of(job.info.modality).apply(
         job.source,
         job.info,
@@ -342,12 +352,13 @@ def _signals(job: _Job) -> Marked:
         key=watermark_key(job.options) if Layer.WATERMARK in layers else PUBLIC_KEY,
         profile=profiles.load(job.options.profile),
         options=job.options,
+        scratch=job.parts,
     )
 
 
-def _containers(job: _Job, marked: Marked) -> tuple[bytes, dict[str, bytes], tuple[Finding, ...]]:
+def _containers(job: _Job, marked: Marked) -> tuple[Source, dict[str, bytes], tuple[Finding, ...]]:
     """Write metadata, then credentials, which sign everything before them."""
-    data, sidecars = marked.data, {}
+    content, sidecars = marked.content, {}
     notes: tuple[Finding, ...] = ()
     if Layer.METADATA in job.layers:
         from labeler.metadata import sidecar
@@ -356,35 +367,45 @@ def _containers(job: _Job, marked: Marked) -> tuple[bytes, dict[str, bytes], tup
         if metadata.carrier(job.info.media_type) == "sidecar":
             sidecars[sidecar.SUFFIX] = sidecar.build(job.label)
         else:
-            target = io.BytesIO()
-            notes = metadata.write(io.BytesIO(data), target, job.info, job.label)
-            data = target.getvalue()
+            content, notes = content.rewritten(
+                lambda source, target: metadata.write(source, target, job.info, job.label), job.parts
+            )
     if Layer.CREDENTIALS in job.layers and job.signer is not None:
-        from labeler.credentials import sign
-
-        embedded = sign.embeds(job.info.media_type, frames=job.info.frames)
-        target = io.BytesIO()
-        manifest = sign.sign(
-            io.BytesIO(data),
-            target if embedded else None,
-            job.info,
-            job.label,
-            job.signer,
-            payload=Payload.of(job.label).hex if marked.algorithm else "",
-            algorithm=marked.algorithm,
-            fingerprint=marked.fingerprint,
-            parent=io.BytesIO(job.source.data) if embedded else None,
-            parent_type=job.info.media_type,
-            parent_sidecar=read_neighbour(job.source.path, CREDENTIALS_SUFFIX),
-            visible_text=marked.visible_text,
-            title=job.source.path.name.encode("utf-8", "replace").decode(),
-            training=job.options.training,
-        )
-        if embedded:
-            data = target.getvalue()
-        else:
+        content, manifest = _sign(job, job.signer, content, marked)
+        if manifest is not None:
             sidecars[CREDENTIALS_SUFFIX] = manifest
-    return data, sidecars, notes
+    return content, sidecars, notes
+
+
+def _sign(job: _Job, signer: SigningIdentity, content: Source, marked: Marked) -> tuple[Source, bytes | None]:
+    """Sign the file: the signed file, or the same file and a manifest to stand beside it."""
+    from labeler.credentials import sign
+
+    embedded = sign.embeds(job.info.media_type, frames=job.info.frames)
+
+    def write(source: BinaryIO, target: BinaryIO | None) -> bytes:
+        with job.source.open() as parent:
+            return sign.sign(
+                source,
+                target,
+                job.info,
+                job.label,
+                signer,
+                payload=Payload.of(job.label).hex if marked.algorithm else "",
+                algorithm=marked.algorithm,
+                fingerprint=marked.fingerprint,
+                parent=parent if embedded else None,
+                parent_type=job.info.media_type,
+                parent_sidecar=read_neighbour(job.source.path, CREDENTIALS_SUFFIX),
+                visible_text=marked.visible_text,
+                title=job.source.path.name.encode("utf-8", "replace").decode(),
+                training=job.options.training,
+            )
+
+    if embedded:
+        return content.rewritten(write, job.parts)[0], None
+    with content.open() as source:
+        return content, write(source, None)
 
 
 def _lost(labelled: Labelled, visible_text: str) -> list[Layer]:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
+from labeler.media.files import Source
 from labeler.types import Finding, Layer
 
 __all__ = ["Marked"]
@@ -14,7 +15,7 @@ class Marked:
     """A file with signal marks.
 
     Attributes:
-        data: the encoded file.
+        content: the encoded file, in memory or on the disk as the input was.
         written: layers that were written.
         visible_text: wording of the visible mark, or "".
         algorithm: soft-binding name of the watermark, or "".
@@ -22,7 +23,7 @@ class Marked:
         notes: layers that could not be written and why; weak marks; what could not be kept.
     """
 
-    data: bytes = field(repr=False)
+    content: Source
     written: tuple[Layer, ...] = ()
     visible_text: str = ""
     algorithm: str = ""

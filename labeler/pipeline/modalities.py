@@ -8,11 +8,11 @@ from typing import Any, BinaryIO, Protocol, cast
 
 from labeler.core.keys import WatermarkKey
 from labeler.errors import UnsupportedMedia
-from labeler.media.files import Source
+from labeler.media.files import Scratch, Source
 from labeler.media.limits import Limits
 from labeler.media.sniff import describe, modality_of, sniff
 from labeler.pipeline.marked import Marked
-from labeler.pipeline.options import LabelOptions
+from labeler.pipeline.options import LabelOptions, VerifyOptions
 from labeler.profiles import Profile
 from labeler.types import (
     Finding,
@@ -32,6 +32,19 @@ class Probe(Protocol):
     """Media room: what a file is, from its header."""
 
     def probe(self, data: bytes, name: str, *, limits: Limits) -> MediaInfo: ...
+
+
+class Probed(Protocol):
+    """What the media room knows of sound or video; the part that all rooms share is ``info``."""
+
+    @property
+    def info(self) -> MediaInfo: ...
+
+
+class StreamProbe(Protocol):
+    """The same for sound and video, which are not read whole."""
+
+    def probe(self, file: BinaryIO, size: int, name: str, *, limits: Limits) -> Probed: ...
 
 
 class Metadata(Protocol):
@@ -59,24 +72,28 @@ class Signals(Protocol):
         key: WatermarkKey,
         profile: Profile,
         options: LabelOptions,
+        scratch: Scratch | None,
     ) -> Marked: ...
 
     def detect(
         self,
-        data: bytes,
+        source: Source,
         info: MediaInfo,
-        name: str,
         layers: Sequence[Layer],
         *,
         keys: Sequence[WatermarkKey],
-        quick: bool,
-        limits: Limits,
+        options: VerifyOptions,
     ) -> tuple[VisibleReport, WatermarkReport]: ...
 
 
-_PROBE = {Modality.IMAGE: "labeler.media.image", Modality.TEXT: "labeler.media.text.probe"}
-_METADATA = {Modality.IMAGE: "labeler.metadata.image", Modality.TEXT: "labeler.metadata.text"}
-_SIGNALS = {Modality.IMAGE: "labeler.pipeline.image", Modality.TEXT: "labeler.pipeline.text"}
+_PROBE = {
+    Modality.IMAGE: "labeler.media.image",
+    Modality.TEXT: "labeler.media.text.probe",
+    Modality.AUDIO: "labeler.media.audio.probe",
+    Modality.VIDEO: "labeler.media.video.probe",
+}
+_METADATA = {modality: f"labeler.metadata.{modality}" for modality in Modality}
+_SIGNALS = {modality: f"labeler.pipeline.{modality}" for modality in Modality}
 _MAY_BE_TEXT = frozenset({"application/octet-stream", "application/pdf", "application/zip"})
 """What the first bytes of texts and documents look like; their own probe looks closer."""
 
@@ -88,12 +105,16 @@ def probe(source: Source, limits: Limits) -> MediaInfo:
         UnsupportedMedia: not a type that labeler handles.
         DamagedMedia, LimitExceeded: as the modality's probe finds.
     """
-    media_type = sniff(source.data[:64])
+    media_type = sniff(source.head)
     modality = modality_of(media_type)
-    if modality is None and media_type in _MAY_BE_TEXT and source.data:
+    if modality is None and media_type in _MAY_BE_TEXT and source.size:
         modality = Modality.TEXT
     if modality is None:
-        raise UnsupportedMedia(describe(media_type, len(source.data)), path=source.path)
+        raise UnsupportedMedia(describe(media_type, source.size), path=source.path)
+    if source.file is not None:
+        stream = cast(StreamProbe, _load(_PROBE, modality))
+        with source.open() as file:
+            return stream.probe(file, source.size, str(source.path), limits=limits).info
     module = cast(Probe, _load(_PROBE, modality))
     return module.probe(source.data, str(source.path), limits=limits)
 

@@ -11,13 +11,12 @@ from collections.abc import Sequence
 
 from labeler.core.keys import WatermarkKey
 from labeler.errors import DamagedMedia, InputError
-from labeler.media.files import Source
-from labeler.media.limits import Limits
+from labeler.media.files import Scratch, Source
 from labeler.media.text.formats import format_of
 from labeler.media.text.model import NoPlace
 from labeler.media.text.probe import probe
 from labeler.pipeline.marked import Marked
-from labeler.pipeline.options import LabelOptions
+from labeler.pipeline.options import LabelOptions, VerifyOptions
 from labeler.profiles import Profile
 from labeler.types import Finding, Layer, MediaInfo, State, VisibleReport, WatermarkReport
 from labeler.visible import text as visible
@@ -38,6 +37,7 @@ def apply(
     key: WatermarkKey,
     profile: Profile,
     options: LabelOptions,
+    scratch: Scratch | None = None,
 ) -> Marked:
     """Write the signal layers asked for; the tag goes into the text before the lines are put around it."""
     data = source.data
@@ -67,7 +67,7 @@ def apply(
         except NoPlace as error:
             notes.append(Finding(id="visible.impossible", severity="warn", detail=error.message))
     return Marked(
-        data=data,
+        content=Source(source.path, data),
         written=tuple(written),
         visible_text=wording(lang).text if Layer.VISIBLE in written else "",
         algorithm=texttag.ALGORITHM if Layer.WATERMARK in written else "",
@@ -124,21 +124,20 @@ def tag(data: bytes, media_type: str, payload: bytes, key: WatermarkKey, *, ever
 
 
 def detect(
-    data: bytes,
+    source: Source,
     info: MediaInfo,
-    name: str,
     layers: Sequence[Layer],
     *,
     keys: Sequence[WatermarkKey],
-    quick: bool,
-    limits: Limits,
+    options: VerifyOptions,
 ) -> tuple[VisibleReport, WatermarkReport]:
     """Look for visible wording at both ends, and for the tag anywhere.
 
     Without a tag the watermark state is CANNOT_TELL, never ABSENT: a statistical mark of the generation
     cannot be looked for without the model's tokenizer.
     """
-    limits.check_bytes(len(data), path=name)
+    data = source.data
+    options.limits.check_bytes(len(data), path=source.path)
     found_visible = VisibleReport(state=State.SKIPPED)
     found_watermark = WatermarkReport(state=State.SKIPPED)
     if Layer.VISIBLE in layers:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -17,7 +16,7 @@ from labeler.errors import (
     UnsupportedMedia,
     UsageError,
 )
-from labeler.media.files import Source, read_neighbour, read_source
+from labeler.media.files import Source, open_source, read_neighbour
 from labeler.pipeline import reconcile
 from labeler.pipeline.modalities import metadata_of, probe, signals_of
 from labeler.pipeline.options import VerifyOptions
@@ -60,7 +59,7 @@ def verify_one(path: Path, options: VerifyOptions) -> Report:
     """
     check_options(options)
     try:
-        source = read_source(path, limits=options.limits)
+        source = open_source(path, limits=options.limits)
         return verify_source(source, options)
     except UsageError:
         raise
@@ -78,7 +77,7 @@ def check_options(options: VerifyOptions) -> None:
 def verify_source(
     source: Source, options: VerifyOptions, *, sidecars: dict[str, bytes] | None = None
 ) -> Report:
-    """Verify bytes in memory.
+    """Verify a file that is open already.
 
     Args:
         source: the file.
@@ -93,8 +92,8 @@ def verify_source(
     asked = options.layers or tuple(Layer)
     if sidecars is None:
         sidecars = _sidecars(source.path)
-    metadata = _read_metadata(source.data, info, asked, sidecars)
-    credentials = _read_credentials(source.data, info, asked, sidecars, _trust(options))
+    metadata = _read_metadata(source, info, asked, sidecars)
+    credentials = _read_credentials(source, info, asked, sidecars, _trust(options))
     visible, watermark = _read_signals(source, info, asked, options)
     layers = Layers(visible=visible, metadata=metadata, watermark=watermark, credentials=credentials)
     pairs = reconcile.consistency(layers)
@@ -140,14 +139,15 @@ def _trust(options: VerifyOptions) -> Trust | None:
 
 
 def _read_metadata(
-    data: bytes, info: MediaInfo, asked: Sequence[Layer], sidecars: dict[str, bytes]
+    source: Source, info: MediaInfo, asked: Sequence[Layer], sidecars: dict[str, bytes]
 ) -> MetadataReport:
     if Layer.METADATA not in asked:
         return MetadataReport(state=State.SKIPPED)
     from labeler.metadata import sidecar
 
     try:
-        report = metadata_of(info.modality).read(io.BytesIO(data), info)
+        with source.open() as file:
+            report = metadata_of(info.modality).read(file, info)
     except DamagedMedia as error:
         return MetadataReport(state=State.CANNOT_TELL, reason=error.message)
     if report.state is not State.PRESENT and sidecar.SUFFIX in sidecars:
@@ -156,13 +156,14 @@ def _read_metadata(
 
 
 def _read_credentials(
-    data: bytes, info: MediaInfo, asked: Sequence[Layer], sidecars: dict[str, bytes], trust: Trust | None
+    source: Source, info: MediaInfo, asked: Sequence[Layer], sidecars: dict[str, bytes], trust: Trust | None
 ) -> CredentialsReport:
     if Layer.CREDENTIALS not in asked:
         return CredentialsReport(state=State.SKIPPED)
     from labeler.credentials import read
 
-    return read.read(io.BytesIO(data), info, sidecar=sidecars.get(CREDENTIALS_SUFFIX), trust=trust)
+    with source.open() as file:
+        return read.read(file, info, sidecar=sidecars.get(CREDENTIALS_SUFFIX), trust=trust)
 
 
 def _read_signals(
@@ -172,9 +173,7 @@ def _read_signals(
         return VisibleReport(state=State.SKIPPED), WatermarkReport(state=State.SKIPPED)
     keys, trouble = _keys(options) if Layer.WATERMARK in asked else ([], "")
     try:
-        visible, watermark = signals_of(info.modality).detect(
-            source.data, info, str(source.path), asked, keys=keys, quick=options.quick, limits=options.limits
-        )
+        visible, watermark = signals_of(info.modality).detect(source, info, asked, keys=keys, options=options)
     except UnsupportedMedia as error:  # samples that no signal layer can read; the containers still speak
         state, reason = State.CANNOT_TELL, error.message
         return VisibleReport(state=state, reason=reason), WatermarkReport(state=state, reason=reason)
@@ -214,13 +213,12 @@ def inspect_one(path: Path, options: VerifyOptions) -> dict[str, object]:
 
     from labeler.credentials import read
 
-    source = read_source(path, limits=options.limits)
+    source = open_source(path, limits=options.limits)
     report = verify_source(source, options)
     info = probe(source, options.limits)
     sidecars = _sidecars(path)
-    manifest = read.raw(
-        io.BytesIO(source.data), info, sidecar=sidecars.get(CREDENTIALS_SUFFIX), trust=_trust(options)
-    )
+    with source.open() as file:
+        manifest = read.raw(file, info, sidecar=sidecars.get(CREDENTIALS_SUFFIX), trust=_trust(options))
     return {
         "media": dataclasses.asdict(info),
         "sidecars": {suffix: len(data) for suffix, data in sidecars.items()},

@@ -18,7 +18,7 @@ from pathlib import Path
 
 import pytest
 
-from labeler.core.atomic import create_private, publish, sweep_stale
+from labeler.core.atomic import create_private, publish, publish_all, scratch, sweep_stale
 from labeler.errors import ExitCode, OutputError, OutputExists
 
 KILLS = int(os.environ.get("LABELER_TEST_KILLS", "40"))
@@ -358,3 +358,26 @@ def test_a_secret_is_written_once(tmp_path: Path) -> None:
         create_private(path, b"two")
     assert path.read_bytes() == b"one"
     assert leftovers(path.parent) == []
+
+
+def test_finished_temporary_files_get_their_names_together(tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    with scratch(out) as new:
+        part, unused = new(), new()
+        part.write_bytes(b"film")
+        publish_all({out / "a.mp4": part, out / "a.mp4.c2pa": b"manifest"})
+        assert not part.exists() and unused.exists()
+    assert {path.name: path.read_bytes() for path in out.iterdir()} == {
+        "a.mp4": b"film",
+        "a.mp4.c2pa": b"manifest",
+    }
+    with scratch(out) as new:
+        part = new()
+        with pytest.raises(OutputExists):
+            publish_all({out / "b.mp4": part, out / "a.mp4": b"other"})
+    assert sorted(path.name for path in out.iterdir()) == ["a.mp4", "a.mp4.c2pa"]
+    with scratch(out) as new:
+        part = new()
+        part.write_bytes(b"again")
+        publish_all({out / "a.mp4": part}, overwrite=True)
+    assert (out / "a.mp4").read_bytes() == b"again"

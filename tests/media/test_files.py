@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import io
 import os
 import pty
 import socket
@@ -13,13 +14,15 @@ import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
+from typing import BinaryIO
 
 import pytest
 from media_pictures import save, scene
 from PIL import Image
 
+from labeler.core.atomic import scratch
 from labeler.errors import ExitCode, InputChanged, InputError, LimitExceeded, NotARegularFile
-from labeler.media.files import read_neighbour, read_source
+from labeler.media.files import Source, read_neighbour, read_source, spool
 from labeler.media.limits import Limits
 
 
@@ -139,6 +142,7 @@ def test_an_unreadable_file_is_a_typed_error_for_a_user_who_may_not_read_it(tmp_
     script = """
 import os, sys
 from pathlib import Path
+from typing import BinaryIO
 from labeler.errors import InputError
 from labeler.media.files import read_source
 if os.geteuid() == 0:
@@ -221,3 +225,38 @@ def test_the_limits_are_checked_as_written() -> None:
     ):
         with pytest.raises(LimitExceeded):
             call()
+
+
+def test_a_file_on_the_disk_is_read_as_it_was_opened_or_not_at_all(tmp_path: Path) -> None:
+    path = tmp_path / "a.bin"
+    path.write_bytes(b"x" * 5000)
+    source = Source.on_disk(Path("name"), path)
+    assert (source.size, len(source.head), source.data) == (5000, 4096, b"x" * 5000)
+    assert source.sha256 == Source(Path("name"), b"x" * 5000).sha256
+    path.write_bytes(b"y" * 5001)
+    for access in (source.open, source.check_unchanged, lambda: source.data):
+        with pytest.raises(InputChanged):
+            access()
+
+
+def test_what_is_rewritten_stays_where_it_was(tmp_path: Path) -> None:
+    def double(source: BinaryIO, target: BinaryIO) -> int:
+        return target.write(source.read() * 2)
+
+    path = tmp_path / "a.bin"
+    path.write_bytes(b"ab")
+    with scratch(tmp_path / "out") as parts:
+        content, count = Source.on_disk(path, path).rewritten(double, parts)
+        assert (content.data, content.path, count) == (b"abab", path, 4)
+        assert content.file is not None and content.file.parent == tmp_path / "out"
+    assert list((tmp_path / "out").iterdir()) == []
+    content, _ = Source(path, b"cd").rewritten(double, None)
+    assert content.file is None and content.data == b"cdcd"
+
+
+def test_a_pipe_is_held_to_the_limits(tmp_path: Path) -> None:
+    with scratch(tmp_path) as parts:
+        source = spool(io.BytesIO(b"BM" + bytes(9000)), Path("-"), parts)
+        assert source.file is None and source.size == 9002
+        with pytest.raises(LimitExceeded):
+            spool(io.BytesIO(b"BM" + bytes(9000)), Path("-"), parts, limits=Limits(file_bytes=9000))

@@ -313,7 +313,7 @@ def test_nothing_is_written_twice_when_the_optional_watermark_is_lost(
     assert Layer.WATERMARK not in result.layers
     assert "watermark.lost" in {note.id for note in result.notes}
     report = pipeline_label.verify_source(
-        pipeline_label.read_source(tmp_path / "b.png"), labeler.VerifyOptions(layers=(Layer.CREDENTIALS,))
+        pipeline_label.open_source(tmp_path / "b.png"), labeler.VerifyOptions(layers=(Layer.CREDENTIALS,))
     )
     assert report.layers.credentials.payload == ""
 

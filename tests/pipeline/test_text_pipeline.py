@@ -15,7 +15,7 @@ from labeler.media.files import Source
 from labeler.media.limits import DEFAULT_LIMITS
 from labeler.pipeline import text
 from labeler.pipeline.marked import Marked
-from labeler.pipeline.options import LabelOptions
+from labeler.pipeline.options import LabelOptions, VerifyOptions
 from labeler.pipeline.strings import label_text, verify_text
 from labeler.types import Label, Layer, State, Verdict
 
@@ -50,7 +50,9 @@ def _apply(data: bytes, name: str, **options: object) -> Marked:
 
 def _detect(data: bytes, name: str) -> tuple[object, object]:
     info = text.probe(data, name, limits=DEFAULT_LIMITS)
-    return text.detect(data, info, name, SIGNALS, keys=[PUBLIC_KEY], quick=True, limits=DEFAULT_LIMITS)
+    return text.detect(
+        Source(Path(name), data), info, SIGNALS, keys=[PUBLIC_KEY], options=VerifyOptions(quick=True)
+    )
 
 
 @pytest.mark.parametrize("name", SAMPLES)
@@ -59,10 +61,10 @@ def test_by_default_the_visible_lines_are_written_and_no_tag(name: str) -> None:
     assert marked.written == (Layer.VISIBLE,)
     assert marked.visible_text == "AI生成 · AI-generated"
     assert [note.id for note in marked.notes] == ["watermark.opt-in"]
-    visible, watermark = _detect(marked.data, name)
+    visible, watermark = _detect(marked.content.data, name)
     assert visible.state is State.PRESENT  # type: ignore[attr-defined]
     assert watermark.state is State.CANNOT_TELL and "statistical" in watermark.reason  # type: ignore[attr-defined]
-    assert _apply(marked.data, name).data == marked.data
+    assert _apply(marked.content.data, name).content.data == marked.content.data
 
 
 @pytest.mark.parametrize("name", SAMPLES)
@@ -72,9 +74,9 @@ def test_the_tag_is_written_when_it_is_asked_for(name: str) -> None:
         assert [note.id for note in marked.notes] == ["watermark.impossible"]
         return
     assert marked.written == SIGNALS and marked.algorithm == "io.github.labeler.text-tag.1"
-    watermark = _detect(marked.data, name)[1]
+    watermark = _detect(marked.content.data, name)[1]
     assert watermark.payload == PAYLOAD.hex()  # type: ignore[attr-defined]
-    assert _apply(marked.data, name, layers=SIGNALS).data == marked.data
+    assert _apply(marked.content.data, name, layers=SIGNALS).content.data == marked.content.data
 
 
 def test_a_tag_in_escaped_json_is_found() -> None:
