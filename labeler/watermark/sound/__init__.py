@@ -1,0 +1,1 @@
+"""Stages of the audio watermark: :mod:`labeler.watermark.audio` puts them together."""
