@@ -289,7 +289,7 @@ def _properties(slots: Slots, label: Label, prompt: str, prompt_writer: str) -> 
         "AIPromptInformation": prompt,
         "AIPromptWriterName": prompt_writer,
         "ARTIST": _SEPARATOR.join(dict.fromkeys(authors)) if label.author else "",
-        "COPYRIGHT": "" if old.rights else label.rights,
+        "COPYRIGHT": label.rights if old.rights in ("", label.rights) else "",
         "DATE_TAGGED": label.created,
     }
     return tuple((name, text) for name, text in texts.items() if text)

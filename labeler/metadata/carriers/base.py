@@ -87,3 +87,11 @@ def whole_label(text: str) -> bool:
 def mixed(texts: Iterable[Text]) -> tuple[str, ...]:
     """Places of texts that hold a label among other words; those stay as they are."""
     return tuple(t.place for t in texts if not t.named and is_label(t.text) and not whole_label(t.text))
+
+
+def remainder(text: str) -> str | None:
+    """What a text says beside a label: None if it holds none, "" if it says nothing else."""
+    parsed = aigc.parse_label(text) if "{" in text else None
+    if parsed is None:
+        return None
+    return (text[: parsed.start] + text[parsed.end :]).strip("\ufeff\0 \t\r\n")

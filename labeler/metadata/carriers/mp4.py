@@ -20,7 +20,7 @@ from labeler.media.containers import isobmff, mp4
 from labeler.media.containers.isobmff import Box
 from labeler.media.containers.splice import Edit
 from labeler.metadata import aigc
-from labeler.metadata.carriers.base import MAX_PACKETS, New, Slots, Text, decode
+from labeler.metadata.carriers.base import MAX_PACKETS, New, Slots, Text, decode, remainder
 
 __all__ = ["PLACE", "read", "write"]
 
@@ -286,7 +286,7 @@ def _without(header: _Header, found: _List) -> Iterator[tuple[tuple[Box, ...], E
     """Edits that take labels out of a list, and their keys out of the table."""
     kept: list[tuple[_Item, str | None]] = []
     for item in found.items:
-        rest = _rest(item)
+        rest = remainder(item.text)
         if item.name != "AIGC" and rest != "":
             kept.append((item, rest))
     used = {item.index for item, _ in kept}
@@ -314,17 +314,9 @@ def _without(header: _Header, found: _List) -> Iterator[tuple[tuple[Box, ...], E
     yield from _rebuilt(found, [key for _, key in keys], b"".join(entries))
 
 
-def _rest(item: _Item) -> str | None:
-    """What a text says beside a label: None if it holds none, "" if it says nothing else."""
-    parsed = aigc.parse_label(item.text) if "{" in item.text else None
-    if parsed is None:
-        return None
-    return (item.text[: parsed.start] + item.text[parsed.end :]).strip("\ufeff\0 \t\r\n")
-
-
 def _blanked(item: _Item, parents: tuple[Box, ...]) -> Iterator[tuple[tuple[Box, ...], Edit]]:
     """Edits that take a label out of a user data item."""
-    rest = _rest(item)
+    rest = remainder(item.text)
     if rest is None and item.name != "AIGC":
         return
     raw = (rest or "").encode()[:0xFFFF]
