@@ -1,0 +1,310 @@
+"""Find the mark of one key in a clip: as it is, turned, in parts of its time, then at any geometry.
+
+In every geometry the slots are aligned with the lattice and read three times: as their plain sum; weighted by how
+well each stretch of time shows the sync lines (key frames carry the mark, the rest may only add noise); and
+weighted by rows and columns of the picture in the same way (bars, blurred fill). Weights follow from sync lines
+alone, whose phases are independent of tags and chips, so they cannot favour a wrong payload.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any, TypeAlias
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+
+from labeler.watermark.analysis import spectrum, synthesis
+from labeler.watermark.decoding import Decoded, Evidence, decode_cells, decode_payload, observe, sync_z
+from labeler.watermark.layout import CELL_CLASSES, GRID_COLUMNS, GRID_ROWS, Layout
+from labeler.watermark.motion import geometries
+from labeler.watermark.motion.frames import HALF_TILE, whiten_sum
+from labeler.watermark.orientation import ORIENTATIONS, Orientation
+from labeler.watermark.reading import Reading
+from labeler.watermark.registration import Placement, place, register
+from labeler.watermark.search import Candidate, Field, field_of_half, refine, search
+from labeler.watermark.statistics import accept_log10, sync_log10
+
+__all__ = ["ACCEPT_LOG10", "Found", "Geometry", "find_in", "look", "search_all", "trace_log10"]
+
+Floats: TypeAlias = npt.NDArray[np.float32]
+Planes: TypeAlias = Sequence[Floats]
+
+ACCEPT_LOG10 = -7.0
+"""A finding is accepted when its log10 p over the whole search is below this."""
+_PROFILES = 2
+_VIEWS = 3  # plain, weighted by time, weighted by place
+_PARTS = (2, 4)  # parts of the time that are read alone
+_SHARE_AS_IS, _SHARE_PARTS, _SHARE_TURNED, _SHARE_SEARCH = 0.4, 0.1, 0.1, 0.4
+"""Parts of the error that the stages may spend."""
+_CANDIDATES = 16
+_TURN_Z, _LOOK_Z = 2.0, 3.2
+"""Sync statistic from which a turned clip, and a view of a candidate, are decoded."""
+_REFINED_Z = 4.6
+"""Sync statistic from which a refined hypothesis becomes a candidate."""
+_LOOKS = 1e12
+_BLOCK = 32  # half-resolution px
+_WEIGHT_MIN = 0.12
+_HALF = np.array([[2.0, 0, 0.5], [0, 2.0, 0.5], [0, 0, 1]])
+"""Pixel of a half-resolution plane -> pixel of the full working frame."""
+
+
+@dataclass(frozen=True, slots=True)
+class Geometry:
+    """How a received clip lies on the lattice.
+
+    Attributes:
+        stage: ``none``, ``part``, ``turned``, or the list of hypotheses that found it.
+        orientation: flip and quarter turn, if that is all.
+        placement: else the window of the lattice and where it lies; the class of its first cell is unknown.
+    """
+
+    stage: str
+    orientation: Orientation = ORIENTATIONS[0]
+    placement: Placement | None = None
+
+    def align(self, plane: Floats) -> Floats:
+        """A whitened half-resolution plane, brought onto the lattice; zero outside."""
+        if self.placement is None:
+            return plane if self.orientation is ORIENTATIONS[0] else self.orientation.apply(plane)
+        matrix = np.linalg.inv(_HALF) @ self.placement.matrix @ _HALF
+        magnified = math.sqrt(abs(np.linalg.det(matrix[:2, :2])))
+        if magnified > 1.15:  # the window is smaller than the picture: no aliasing
+            plane = np.asarray(cv2.GaussianBlur(plane, (0, 0), 0.5 * math.sqrt(magnified**2 - 1)))
+        size = (self.placement.width // 2, self.placement.height // 2)
+        flags = cv2.INTER_CUBIC | cv2.WARP_INVERSE_MAP
+        return np.asarray(cv2.warpPerspective(plane, matrix, size, flags=flags), np.float32)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Found:
+    """An accepted mark.
+
+    Attributes:
+        decoded: payload and correlation.
+        geometry: where it was read.
+        log10_p: of the whole search.
+    """
+
+    decoded: Decoded
+    geometry: Geometry
+    log10_p: float
+
+
+def look(planes: Planes, layout: Layout) -> Found | None:
+    """Read a clip as it is, parts of its time, and its flips and quarter turns.
+
+    Args:
+        planes: (h, w) float32 whitened half-resolution slots, in order of time.
+        layout: the key's layout.
+    """
+    for stage in (_as_is, _in_parts, _turned):
+        found = stage(planes, layout)
+        if found is not None:
+            return found
+    return None
+
+
+def find_in(planes: Planes, layout: Layout, geometry: Geometry) -> Found | None:
+    """Read slots in a geometry that is known from elsewhere in the clip."""
+    aligned = [geometry.align(plane) for plane in planes]
+    looks = 16 * _VIEWS * _PROFILES * CELL_CLASSES / _SHARE_PARTS
+    return _read(aligned, layout, geometry, looks, cells=geometry.placement is not None)
+
+
+def _as_is(planes: Planes, layout: Layout) -> Found | None:
+    return _read(planes, layout, Geometry("none"), _VIEWS * _PROFILES / _SHARE_AS_IS)
+
+
+def _in_parts(planes: Planes, layout: Layout) -> Found | None:
+    looks = sum(_PARTS) * _VIEWS * _PROFILES / _SHARE_PARTS
+    for parts in _PARTS:
+        if len(planes) < 4 * parts:
+            break
+        for part in range(parts):
+            some = planes[part * len(planes) // parts : (part + 1) * len(planes) // parts]
+            found = _read(some, layout, Geometry("part"), looks, gate=2.5)
+            if found is not None:
+                return found
+    return None
+
+
+def _turned(planes: Planes, layout: Layout) -> Found | None:
+    total = whiten_sum(_sum(planes))
+    scored = []
+    for orientation in ORIENTATIONS[1:]:
+        scored.append((_z(orientation.apply(total), layout), ORIENTATIONS.index(orientation)))
+    looks = 7 * _VIEWS * _PROFILES / _SHARE_TURNED
+    for z, index in sorted(scored, reverse=True)[:3]:
+        if z < _TURN_Z:
+            break
+        geometry = Geometry("turned", orientation=ORIENTATIONS[index])
+        found = _read([geometry.align(plane) for plane in planes], layout, geometry, looks)
+        if found is not None:
+            return found
+    return None
+
+
+def search_all(planes: Planes, layout: Layout) -> tuple[Found | None, float]:
+    """Search all geometries; the arguments are those of :func:`look`.
+
+    Returns:
+        The mark or None, and the highest sync statistic seen.
+    """
+    total = whiten_sum(_sum(planes))
+    field = field_of_half(total)
+    looks = 2 * _CANDIDATES * _VIEWS * _PROFILES * CELL_CLASSES / _SHARE_SEARCH
+    best = 0.0
+    for number, (stage, candidate) in enumerate(_candidates(field, layout)):
+        best = max(best, candidate.z)
+        if number >= _CANDIDATES:
+            break
+        for geometry in _placements(total, candidate, stage, field, layout):
+            z = _z(geometry.align(total), layout)
+            if z < _LOOK_Z:
+                continue
+            aligned = [geometry.align(plane) for plane in planes]
+            found = _read(aligned, layout, geometry, looks, cells=True, gate=_LOOK_Z)
+            if found is not None:
+                return found, best
+    return None, best
+
+
+def _candidates(field: Field, layout: Layout) -> Iterator[tuple[str, Candidate]]:
+    tried: list[Candidate] = []
+    for stage, matrices, rigid in geometries.stages():
+        rough = search(field, layout, matrices, keep=1.0, best=6)
+        better = sorted(
+            (refine(field, layout, candidate, rigid=rigid) for candidate in rough), key=lambda c: -c.z
+        )
+        for start in better[:3]:
+            if start.z < _REFINED_Z:
+                break
+            candidate = refine(field, layout, start, rounds=3, samples=192, wide=0.35, rigid=rigid)
+            if not any(_alike(candidate, other) for other in tried):
+                tried.append(candidate)
+                yield stage, candidate
+
+
+def _alike(one: Candidate, two: Candidate) -> bool:
+    shift = np.abs(one.shift - two.shift) % 128
+    near = float(np.minimum(shift, 128 - shift).max()) < 2
+    return near and bool(np.abs(one.matrix - two.matrix).max() < 0.004)
+
+
+def _placements(
+    total: Floats, candidate: Candidate, stage: str, field: Field, layout: Layout
+) -> Iterator[Geometry]:
+    """The candidate as it is, then registered by blocks."""
+    start = place(candidate, field)
+    yield Geometry(stage, placement=start)
+    size = (2 * total.shape[1], 2 * total.shape[0])
+    full = np.asarray(cv2.resize(total, size, interpolation=cv2.INTER_LINEAR), np.float32)
+    evidence = Evidence(luma=spectrum(total, HALF_TILE), chroma=None)
+    reading = Reading(luma=full, chroma=None, evidence=evidence)
+    placement, _ = register(reading, start, layout, spread=2.0)
+    placement, _ = register(reading, placement, layout, reach=12, step=0.35, spread=0.8)
+    yield Geometry(stage, placement=placement)
+
+
+def _read(
+    aligned: Planes,
+    layout: Layout,
+    geometry: Geometry,
+    looks: float,
+    *,
+    cells: bool = False,
+    gate: float = -math.inf,
+) -> Found | None:
+    """Read aligned slots in the three views; ``gate`` is the sync statistic below which a view is skipped."""
+    for view in (_plain, _by_time, _by_place):
+        total = whiten_sum(view(aligned, layout))
+        evidence = Evidence(luma=spectrum(total, HALF_TILE), chroma=None)
+        if sync_z(evidence, layout) < gate:
+            continue
+        decoded = (
+            decode_cells(evidence, layout) if cells else decode_payload(observe(evidence, layout), layout)
+        )
+        if decoded is None:
+            continue
+        log10_p = accept_log10(decoded.rho, looks)
+        if log10_p < ACCEPT_LOG10:
+            return Found(decoded=decoded, geometry=geometry, log10_p=log10_p)
+    return None
+
+
+def _z(plane: Floats, layout: Layout) -> float:
+    return sync_z(Evidence(luma=spectrum(plane, HALF_TILE), chroma=None), layout)
+
+
+def _sum(planes: Planes) -> Floats:
+    total = planes[0].copy()
+    for plane in planes[1:]:
+        cv2.add(total, plane, dst=total)
+    return total
+
+
+def _plain(aligned: Planes, layout: Layout) -> Floats:
+    return _sum(aligned)
+
+
+def _by_time(aligned: Planes, layout: Layout) -> Floats:
+    """Slots weighted by their own sync correlation, smoothed over neighbours."""
+    pattern = _pattern(layout, aligned[0].shape)
+    score = np.array([float((plane * pattern).sum()) for plane in aligned], np.float32)
+    power = np.array([float(cv2.norm(plane, cv2.NORM_L2SQR)) for plane in aligned], np.float32)
+    score /= np.maximum(power, 1e-9)
+    if len(score) >= 3:
+        score = _smooth(score)
+    weight = np.clip(score / max(float(score.max()), 1e-12), _WEIGHT_MIN, 1)
+    total = np.zeros_like(aligned[0])
+    for plane, w in zip(aligned, weight, strict=True):
+        cv2.scaleAdd(plane, float(w), total, dst=total)
+    return total
+
+
+def _by_place(aligned: Planes, layout: Layout) -> Floats:
+    """The time-weighted sum, rows and columns of blocks weighted by their sync correlation."""
+    total = _by_time(aligned, layout)
+    normal = whiten_sum(total)
+    product = normal * _pattern(layout, normal.shape)
+    rows, columns = max(normal.shape[0] // _BLOCK, 1), max(normal.shape[1] // _BLOCK, 1)
+    blocks = cv2.resize(product, (columns, rows), interpolation=cv2.INTER_AREA)
+    down, across = _profile(blocks.mean(axis=1)), _profile(blocks.mean(axis=0))
+    weight = np.outer(down, across).astype(np.float32)
+    size = (normal.shape[1], normal.shape[0])
+    spread = cv2.resize(weight, size, interpolation=cv2.INTER_LINEAR)
+    return np.asarray(cv2.multiply(total, spread), np.float32)
+
+
+def _profile(means: Any) -> Any:
+    smooth = _smooth(means)
+    return np.clip(smooth / max(float(smooth.max()), 1e-12), 0.05, 1)
+
+
+def _smooth(values: Any) -> Floats:
+    """Each value a quarter, half and quarter of its neighbourhood."""
+    return np.convolve(np.pad(values, 1, mode="edge"), [0.25, 0.5, 0.25], mode="valid").astype(np.float32)
+
+
+@lru_cache(maxsize=8)
+def _sync_tile(layout: Layout) -> Floats:
+    grid = np.zeros((1, GRID_ROWS * GRID_COLUMNS), np.complex64)
+    grid[0, layout.sync_grid] = np.exp(1j * layout.luma.sync_phase)
+    return np.asarray(synthesis(grid, HALF_TILE)[0], np.float32)
+
+
+def _pattern(layout: Layout, shape: tuple[int, ...]) -> Floats:
+    """The sync lines over a plane of that shape."""
+    tile = _sync_tile(layout)
+    rows, columns = -(-shape[0] // HALF_TILE), -(-shape[1] // HALF_TILE)
+    return np.ascontiguousarray(np.tile(tile, (rows, columns))[: shape[0], : shape[1]])
+
+
+def trace_log10(z: float) -> float:
+    """log10 of the bound on the best sync statistic of a search without a mark, 10^12 looks."""
+    return sync_log10(z, _LOOKS)

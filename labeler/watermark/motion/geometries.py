@@ -1,0 +1,67 @@
+"""What happens to the geometry of videos: the hypotheses of the search.
+
+A hypothesis is a matrix B as in :mod:`labeler.watermark.hypotheses`: line k of the mark stands at frequency
+B k / 128 of the received working frame. Half turns are tested with each.
+"""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from typing import TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+
+__all__ = ["stages"]
+
+Matrices: TypeAlias = npt.NDArray[np.float32]
+
+_SCALE_MIN, _SCALE_MAX, _SCALE_STEP = 0.30, 2.1, 0.0085
+"""From crops to a third of each side to a small picture on a large canvas (blurred fill, letterbox)."""
+_ASPECT_MAX, _ASPECT_STEP = 0.45, 0.010
+_TURN_MAX, _TURN_STEP = np.radians(6.0), np.pi / 432
+_TURN_SCALES = np.exp(np.arange(-0.16, 0.061, 0.012))
+_MIRROR = np.diag([-1.0, 1.0])
+_QUARTER = np.array([[0.0, -1.0], [1.0, 0.0]])
+
+
+@lru_cache(maxsize=1)
+def stages() -> tuple[tuple[str, Matrices, bool], ...]:
+    """Lists of hypotheses, likeliest first: name, (n, 2, 2) matrices, whether only scale and shift vary."""
+    return (
+        ("scale", _with(_scales(), mirror=True, quarter=True), True),
+        ("aspect", _with(_aspects(), mirror=True, quarter=True), False),
+        ("rotation", _with(_turns(), mirror=True, quarter=False), False),
+    )
+
+
+def _with(matrices: npt.NDArray[np.float64], *, mirror: bool, quarter: bool) -> Matrices:
+    result = matrices
+    if mirror:
+        result = np.concatenate([result, result @ _MIRROR])
+    if quarter:
+        result = np.concatenate([result, _QUARTER @ result])
+    return np.asarray(result, np.float32)
+
+
+def _scales() -> npt.NDArray[np.float64]:
+    steps = np.exp(np.arange(np.log(_SCALE_MIN), np.log(_SCALE_MAX), _SCALE_STEP))
+    return np.asarray(steps[:, None, None] * np.eye(2))
+
+
+def _aspects() -> npt.NDArray[np.float64]:
+    """Stretches along the axes that keep the area."""
+    half = np.arange(_ASPECT_STEP, _ASPECT_MAX, _ASPECT_STEP) / 2
+    stretch = np.concatenate([-half, half])
+    matrices = np.zeros((len(stretch), 2, 2))
+    matrices[:, 0, 0], matrices[:, 1, 1] = np.exp(stretch), np.exp(-stretch)
+    return matrices
+
+
+def _turns() -> npt.NDArray[np.float64]:
+    """Small rotations, as they are or cropped and enlarged to hide the corners."""
+    count = round(_TURN_MAX / _TURN_STEP)
+    angle = np.arange(-count, count + 1) * _TURN_STEP
+    cosine, sine = np.cos(angle), np.sin(angle)
+    turn = np.stack([np.stack([cosine, -sine], -1), np.stack([sine, cosine], -1)], -2)
+    return np.asarray((_TURN_SCALES[:, None, None, None] * turn).reshape(-1, 2, 2))
