@@ -62,6 +62,10 @@ _EMBEDDABLE = frozenset(
 
 _STILL_ONLY = frozenset({"image/tiff"})
 
+_STREAMED = frozenset({"audio/mp4", "video/mp4", "video/quicktime"})
+_MOST = 128 << 20
+"""Bytes up to which a file of another type is signed inside: c2pa takes twice to three times its size in memory."""
+
 
 def c2pa_format(media_type: str) -> str:
     """The MIME type under which c2pa knows a media type; it refuses aliases such as ``image/apng``."""
@@ -69,15 +73,19 @@ def c2pa_format(media_type: str) -> str:
     return _ALIASES.get(name, name)
 
 
-def embeds(media_type: str, *, frames: int = 1) -> bool:
+def embeds(media_type: str, *, frames: int = 1, size: int = 0) -> bool:
     """Whether a manifest can stand inside such a file; if not, it goes into a sidecar.
 
     A TIFF of several pages is refused, because c2pa-python 0.38.1 harms it (measured): the manifest
-    becomes a page of its own, without dimensions, on which readers fail.
+    becomes a page of its own, without dimensions, on which readers fail. Large sound files and AVI are
+    refused because of the memory that it takes to write into them.
 
     Args:
         media_type: MIME type by content.
         frames: number of frames or pages.
+        size: bytes.
     """
     name = c2pa_format(media_type)
-    return name in _EMBEDDABLE and not (name in _STILL_ONLY and frames > 1)
+    if name not in _EMBEDDABLE or (name in _STILL_ONLY and frames > 1):
+        return False
+    return size <= _MOST or name in _STREAMED or name.startswith("image/")

@@ -30,6 +30,7 @@ _BOXES = (b"cbor", b"brob")
 _TRACE = b"jumdc2"  # a description box whose type is one of C2PA's (c2pa, c2ma, c2as, c2cl, c2cs)
 _GIF_BLOCK = b"C2PA_GIF"
 _MAX_ITEMS = 2_000_000
+_WINDOW = 32 << 20
 
 
 def refusal(source: BinaryIO) -> str:
@@ -45,7 +46,7 @@ def refusal(source: BinaryIO) -> str:
 def has_traces(source: BinaryIO) -> bool:
     """Whether boxes of a C2PA manifest are there, even if c2pa does not find a manifest in them."""
     with _opened(source) as data:
-        return any(part.find(_TRACE) >= 0 for part in _views(data))
+        return any(_find(part, _TRACE, 0) >= 0 for part in _views(data))
 
 
 @contextlib.contextmanager
@@ -121,7 +122,7 @@ def _check(data: Bytes) -> str:
 
 def _boxes(data: Bytes, name: bytes) -> Iterator[bytes]:
     """Contents of the JUMBF boxes of this type (ISO 19566-5): length, type, content."""
-    start = data.find(name, 4)
+    start = _find(data, name, 4)
     while start >= 0:
         (size,) = struct.unpack(">I", data[start - 4 : start])
         begin = start + 4
@@ -130,7 +131,21 @@ def _boxes(data: Bytes, name: bytes) -> Iterator[bytes]:
         end = start - 4 + size if size else len(data)
         if begin < end <= len(data):  # else the letters stand there by chance, or c2pa refuses the length
             yield data[begin:end]
-        start = data.find(name, start + 1)
+        start = _find(data, name, start + 1)
+
+
+def _find(data: Bytes, name: bytes, start: int) -> int:
+    """Like ``find``; of a mapped file only a window stays in memory."""
+    if isinstance(data, bytes):
+        return data.find(name, start)
+    while start < len(data):
+        found = data.find(name, start, start + _WINDOW + len(name) - 1)
+        if found >= 0:
+            return found
+        begin = start // mmap.PAGESIZE * mmap.PAGESIZE
+        data.madvise(mmap.MADV_DONTNEED, begin, min(start + _WINDOW, len(data)) - begin)
+        start += _WINDOW
+    return -1
 
 
 def _is_bounded(cbor: bytes) -> bool:
