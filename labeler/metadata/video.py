@@ -6,7 +6,7 @@ container            where the label stands (TC260-PG-20257A)        carrier    
 MP4, MOV, M4V, M4A   moov.udta.meta, key ``AIGC``                    ``mp4-keys``       XMP, ``uuid`` box
 Matroska, WebM       SimpleTag ``AIGC``                              ``matroska-tag``   further SimpleTags
 AVI                  LIST INFO, chunk ``AIGC``                       ``avi-info``       XMP, ``_PMX`` chunk
-FLV                  script data, ``onMetaData.AIGC``                ``flv-onmetadata`` XMP, ``onXMPData``
+FLV                  script data, ``onMetaData.AIGC``                ``flv-onmetadata`` further properties
 MPEG-TS              ``<name>.aigc.json`` beside the file            ``sidecar``        there
 ===================  ==============================================  =================  ================
 
@@ -35,7 +35,7 @@ _CARRIERS: dict[str, tuple[str, str, bool]] = {
     "video/x-matroska": _MATROSKA,
     "video/webm": _MATROSKA,
     "video/x-msvideo": ("avi", "LIST INFO, chunk AIGC (TC260-PG-20257A)", True),
-    "video/x-flv": ("flv", "onMetaData.AIGC (TC260-PG-20257A)", True),
+    "video/x-flv": ("flv", "onMetaData.AIGC (TC260-PG-20257A)", False),
 }
 _SIDECAR_TYPES = frozenset({"video/mp2t"})
 
