@@ -150,7 +150,7 @@ def _whole_hash(source: BinaryIO) -> dict[str, Any]:
     Left to c2pa, this takes half a gigabyte of memory for a large file.
     """
     source.seek(0)
-    digest = hashlib.file_digest(source, "sha256").digest()
+    digest = hashlib.file_digest(source, "sha256").digest()  # type: ignore[arg-type]
     return {"alg": "sha256", "hash": list(digest), "exclusions": [], "pad": []}
 
 
