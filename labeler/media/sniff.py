@@ -35,8 +35,9 @@ _MAGIC: tuple[tuple[int, bytes, str], ...] = (
     (0, b"OggS", "audio/ogg"),
     (0, b"ID3", "audio/mpeg"),
     (0, b"FLV\x01", "video/x-flv"),
-    (0, b"FORM", "audio/aiff"),
 )
+_MPEG_AUDIO = {0: "audio/aac", 1: "audio/mpeg", 2: "audio/mpeg"}
+"""By the layer bits behind a frame's sync word: ADTS, layer III, layer II. Layer I looks like UTF-16."""
 _RIFF = {b"WEBP": "image/webp", b"WAVE": "audio/wav", b"AVI ": "video/x-msvideo"}
 _AVIF_BRANDS = frozenset({b"avif", b"avis"})
 _HEIC_BRANDS = frozenset({b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1"})
@@ -58,14 +59,43 @@ def sniff(head: bytes) -> str:
     """MIME type by content of the first bytes (64 suffice); ``application/octet-stream`` if unknown."""
     if head[:4] == b"RIFF":
         return _RIFF.get(head[8:12], "application/octet-stream")
+    if head[:4] in (b"RF64", b"BW64", b"FORM"):
+        known = {b"WAVE": "audio/wav", b"AIFF": "audio/aiff", b"AIFC": "audio/aiff"}
+        return known.get(head[8:12], "application/octet-stream")
     if head[4:8] == b"ftyp":
         return _sniff_ftyp(head)
+    if head[:4] == b"OggS" and head[29:35] == b"theora":
+        return "video/ogg"
     for offset, magic, media_type in _MAGIC:
         if head.startswith(magic, offset):
-            return media_type
+            return "video/webm" if media_type == "video/x-matroska" and _is_webm(head) else media_type
+    if any(head[at::packet][:3] == b"GGG" for packet, at in ((188, 0), (192, 4))):  # sync bytes, 0x47
+        return "video/mp2t"
+    if head[4:8] in (b"moov", b"mdat", b"wide") or (
+        head[4:8] == b"free" and head[12:16] in (b"moov", b"mdat")
+    ):
+        return "video/quicktime"  # files older than the ftyp box
     if head.lstrip()[:5].lower() in (b"<svg ", b"<?xml") and b"<svg" in head:
         return "image/svg+xml"
-    return "application/octet-stream"
+    return _sniff_mpeg_audio(head)
+
+
+def _is_webm(head: bytes) -> bool:
+    """Whether the DocType of an EBML header (RFC 8794 11.2.4) is ``webm``."""
+    position = head.find(b"\x42\x82", 4, 64)
+    return position > 0 and head[position + 2 : position + 12].lstrip(b"\x40\x01\0\x84").startswith(b"webm")
+
+
+def _sniff_mpeg_audio(head: bytes) -> str:
+    """Streams that begin with a frame: MP3, layer II and ADTS (ISO/IEC 11172-3 2.4.1.3, 13818-7 6.2)."""
+    if len(head) < 4 or head[0] != 0xFF or head[1] & 0xE0 != 0xE0:
+        return "application/octet-stream"
+    layer, version, rate = head[1] >> 1 & 3, head[1] >> 3 & 3, head[2] >> 2 & 15
+    if layer == 0:
+        valid = head[1] & 0xF0 == 0xF0 and rate < 13
+    else:
+        valid = version != 1 and head[2] >> 4 not in (0, 15) and rate & 3 != 3
+    return _MPEG_AUDIO.get(layer, "application/octet-stream") if valid else "application/octet-stream"
 
 
 def _sniff_ftyp(head: bytes) -> str:
@@ -75,8 +105,10 @@ def _sniff_ftyp(head: bytes) -> str:
         return "image/avif"
     if brands & _HEIC_BRANDS:
         return "image/heic"
-    if head[8:10] == b"M4" and head[10:11] == b"A":
+    if head[8:10] == b"M4" and head[10:11] in b"AB":
         return "audio/mp4"
+    if head[8:11] == b"M4V":
+        return "video/x-m4v"
     return "video/quicktime" if head[8:12] == b"qt  " else "video/mp4"
 
 

@@ -1,0 +1,296 @@
+"""The frames of a video file, through one ffmpeg and one pipe, with their exact times.
+
+The samples come through stdout; the time of each frame is appended to a temporary file (``-stats_enc_pre``) before
+its first byte comes. Frames have the stored orientation, no frame is doubled or dropped to please a frame rate, and
+the first damaged one ends the work (``-xerror -err_detect explode``).
+"""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Iterator
+from dataclasses import dataclass
+from fractions import Fraction
+from pathlib import Path
+from types import TracebackType
+from typing import IO, Any, Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from labeler.errors import DamagedMedia
+from labeler.media import ffmpeg as engine
+from labeler.media.video.info import VideoInfo
+
+__all__ = ["Frame", "Frames", "Plane", "frames", "sample"]
+
+Plane = NDArray[np.uint8] | NDArray[np.uint16]
+"""Samples of one plane, (rows, columns); 10-bit samples are 0 to 1023 in uint16."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Frame:
+    """One frame. Its planes may be changed in place; they hold another frame when the next one is asked for.
+
+    Attributes:
+        y: luma, (height, width), uint8 or uint16, writable.
+        u: Cb, of the layout's chroma size; None if only luma was asked for.
+        v: Cr, likewise.
+        index: number of the frame among those handed out, from 0.
+        ticks: presentation time in ticks of ``VideoInfo.time_base``.
+        pts: presentation time, seconds from the beginning of the file.
+        data: all planes, as they lie behind one another.
+    """
+
+    y: Plane
+    u: Plane | None
+    v: Plane | None
+    index: int
+    ticks: int
+    pts: float
+    data: NDArray[np.uint8]
+
+
+def frames(
+    path: Path,
+    info: VideoInfo,
+    *,
+    start: float | None = None,
+    seconds: float | None = None,
+    every: int | None = None,
+    gray: bool = False,
+    step: float | None = None,
+    quick: bool = False,
+    timeout: float = engine.TIMEOUT,
+) -> Frames:
+    """Open a video for its frames; a context manager and an iterator, which must be closed.
+
+    Args:
+        path: the file.
+        info: of ``probe``.
+        start: seconds from the file's beginning to begin at; from the first frame if None.
+        seconds: how much to read; to the end if None.
+        every: hand out only each n-th frame.
+        gray: only luma.
+        step: hand out one frame of each so many seconds.
+        quick: leave out frames that no other frame needs, to decode less.
+        timeout: seconds without a frame that count as hung.
+
+    Returns:
+        An iterator of frames; all of them share one buffer. Read to the end without ``start``, ``seconds``, ``every``,
+        ``step`` or ``quick``, it checks that each coded frame was decoded.
+    """
+    return Frames(path, info, start, seconds, every, gray, step, quick, timeout)
+
+
+class Frames:
+    """See ``frames``."""
+
+    def __init__(
+        self,
+        path: Path,
+        info: VideoInfo,
+        start: float | None,
+        seconds: float | None,
+        every: int | None,
+        gray: bool,
+        step: float | None,
+        quick: bool,
+        timeout: float,
+    ) -> None:
+        self.info = info
+        self._path = path
+        self._whole = start is None and seconds is None and every is None and step is None and not quick
+        size = info.layout.bytes(info.width, info.height, gray=gray)
+        self._buffer = np.empty(size, np.uint8)
+        self._planes = _planes(self._buffer, info, gray)
+        self._count = 0
+        self._times = tempfile.NamedTemporaryFile(prefix="labeler-times-")  # noqa: SIM115 - closed in close
+        self._lines: IO[str] = Path(self._times.name).open(encoding="ascii")  # noqa: SIM115
+        node = _node(path, info, self._times.name, start, seconds, every, gray, step, quick)
+        try:
+            self._reader = engine.Reader(node, timeout=timeout, path=path, what="decode")
+        except BaseException:
+            self._lines.close()
+            self._times.close()
+            raise
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """End ffmpeg, if it still runs."""
+        self._reader.__exit__(None, None, None)
+        self._lines.close()
+        self._times.close()
+
+    def __iter__(self) -> Iterator[Frame]:
+        y, u, v = self._planes
+        while self._fill():
+            ticks, seconds = self._time()
+            yield Frame(y, u, v, self._count, ticks, seconds, self._buffer)
+            self._count += 1
+        self._reader.finish()
+        if self._whole:
+            self._check_count()
+
+    def _fill(self) -> bool:
+        """Read one frame into the buffer; False at the end."""
+        got = self._reader.readinto(self._buffer)
+        if got == len(self._buffer):
+            return True
+        if got:
+            self._reader.finish()
+            raise DamagedMedia(
+                "the size of its pictures changes on the way.",
+                remedy="Convert it to one size first.",
+                path=self._path,
+            )
+        return False
+
+    def _time(self) -> tuple[int, float]:
+        line = self._lines.readline().split()
+        if len(line) != 2:
+            raise DamagedMedia(f"frame {self._count} has no time.", path=self._path)
+        packets = self.info.packets
+        if packets is not None and not packets.timed:  # AVI with B-frames: evenly spaced by definition
+            ticks = round(self._count / self.info.rate / self.info.time_base)
+            return ticks, float(self._count / self.info.rate)
+        base = Fraction(line[1])
+        ticks = round(int(line[0]) * base / self.info.time_base)
+        return ticks, float(ticks * self.info.time_base) - self.info.start
+
+    def _check_count(self) -> None:
+        packets = self.info.packets
+        if self._lines.readline():
+            raise DamagedMedia("the size of its pictures changes on the way.", path=self._path)
+        if packets is None:
+            return
+        coded = len(packets.pts)
+        fields = bool(self.info.field_order) and 2 * self._count == coded  # one packet a field
+        unseen = (
+            self.info.codec == "vp8" and self._count < coded
+        )  # alternate references are packets, not frames
+        if self._count != coded and not fields and not unseen:
+            raise DamagedMedia(
+                f"{coded} frames are in the file; {self._count} could be decoded.",
+                remedy="Check that it plays, or convert it afresh.",
+                path=self._path,
+            )
+
+
+def sample(
+    path: Path,
+    info: VideoInfo,
+    count: int = 60,
+    *,
+    start: float | None = None,
+    seconds: float | None = None,
+    gray: bool = True,
+) -> Iterator[Frame]:
+    """About ``count`` frames, evenly spaced, for detection; decodes as little as it can.
+
+    Key frames alone are decoded where they are dense enough, else frames that others need, else all. Frames share one
+    buffer, as those of ``frames``; leave the generator with ``close()`` if it is not read to its end.
+
+    Args:
+        path: the file.
+        info: of ``probe``.
+        count: at most so many, unless the file has few.
+        start: seconds from the beginning of the file, where to begin.
+        seconds: how much of the file to cover.
+        gray: only luma.
+
+    Raises:
+        DamagedMedia: a frame of these cannot be decoded.
+    """
+    packets = info.packets
+    begin = start or 0.0
+    length = min(info.info.duration - begin, seconds or float("inf"))
+    total = len(packets.pts) if packets is not None else round(length * float(info.rate))
+    share = length / info.info.duration if info.info.duration else 1.0
+    total = max(1, round(total * share))
+    step = length / count if total > count else None
+    handed = 0
+    opened = frames(
+        path,
+        info,
+        start=start,
+        seconds=seconds,
+        gray=gray,
+        step=step,
+        quick=total > 2 * count and info.codec in ("h264", "hevc"),
+    )
+    with opened:
+        for frame in opened:
+            yield frame
+            handed += 1
+            if handed == count:
+                return
+
+
+def _planes(
+    buffer: NDArray[np.uint8], info: VideoInfo, gray: bool
+) -> tuple[Plane, Plane | None, Plane | None]:
+    samples = buffer.view(info.layout.sample)
+    luma = info.width * info.height
+    y = samples[:luma].reshape(info.height, info.width)
+    if gray:
+        return y, None, None
+    across, down = info.layout.chroma(info.width, info.height)
+    u = samples[luma : luma + across * down].reshape(down, across)
+    v = samples[luma + across * down :].reshape(down, across)
+    return y, u, v
+
+
+def _node(
+    path: Path,
+    info: VideoInfo,
+    times: str,
+    start: float | None,
+    seconds: float | None,
+    every: int | None,
+    gray: bool,
+    step: float | None,
+    quick: bool,
+) -> Any:
+    """The ffmpeg-python node of a decoder; nothing in it is a text of the user's."""
+    given: dict[str, Any] = {"noautorotate": None, "err_detect": "explode"}
+    if start is not None:
+        given["ss"] = f"{max(0.0, start):.6f}"
+    if seconds is not None:
+        given["t"] = f"{max(0.0, seconds):.6f}"
+    if quick:
+        given["skip_frame"] = "noref"
+    filters = []
+    if every is not None and every > 1:
+        filters.append(f"select='not(mod(n,{int(every)}))'")
+    if step is not None:
+        filters.append(
+            f"select='isnan(prev_selected_t)+gt(floor(t/{step:.6f}),floor(prev_selected_t/{step:.6f}))'"
+        )
+    layout = info.layout.name
+    if gray:
+        filters += (
+            ["extractplanes=y"] if info.pix_fmt.startswith("yuv") else [f"format={layout},extractplanes=y"]
+        )
+    out: dict[str, Any] = {
+        "f": "rawvideo",
+        "fps_mode": "passthrough",
+        "enc_time_base": "demux",
+        "copyts": None,
+        "noautoscale": None,
+        "stats_enc_pre:v": f"file:{times}",
+        "stats_enc_pre_fmt:v": "{ptsi} {tbi}",
+    }
+    if not gray:
+        same = info.pix_fmt.replace("yuvj", "yuv") == layout
+        out["pix_fmt"] = info.pix_fmt if same else layout
+    if filters:
+        out["vf"] = ",".join(filters)
+    return engine.source(path, info.demuxer, **given)["V:0"].output("pipe:", **out).global_args("-xerror")

@@ -1,0 +1,279 @@
+"""How a video is written again: codecs, their settings, and the options that keep everything beside the pictures."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from labeler.errors import UnsupportedMedia
+from labeler.media import ffmpeg as engine
+from labeler.media.video.info import MUXERS, Stream, VideoInfo
+from labeler.types import Finding
+
+__all__ = ["CODECS", "Codec", "codec_for", "command", "findings", "pixel_format"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Codec:
+    """An encoder and what it is set to.
+
+    Attributes:
+        encoder: ffmpeg's name of it.
+        quality: default constant quality (CRF), about equal to the eye across codecs.
+        preset: default trade of time against size, in the encoder's own words.
+        options: always given.
+        layouts: sample layouts it takes.
+        odd: takes 4:2:0 pictures of odd size.
+    """
+
+    encoder: str
+    quality: float
+    preset: str
+    options: dict[str, Any]
+    layouts: frozenset[str]
+    odd: bool = False
+
+
+_EIGHT = frozenset({"yuv420p", "yuv422p", "yuv444p"})
+_TEN = frozenset({"yuv420p10le", "yuv422p10le", "yuv444p10le"})
+CODECS: dict[str, Codec] = {
+    "h264": Codec(encoder="libx264", quality=20, preset="veryfast", options={}, layouts=_EIGHT | _TEN),
+    "hevc": Codec(
+        encoder="libx265",
+        quality=22,
+        preset="fast",
+        options={"x265-params": "log-level=error"},
+        layouts=_EIGHT | _TEN,
+    ),
+    "vp9": Codec(
+        encoder="libvpx-vp9",
+        quality=28,
+        preset="4",
+        options={"b:v": 0, "deadline": "good", "row-mt": 1},
+        layouts=_EIGHT | _TEN,
+        odd=True,
+    ),
+    "vp8": Codec(
+        encoder="libvpx",
+        quality=12,
+        preset="4",
+        options={"b:v": "8M", "deadline": "good"},
+        layouts=frozenset({"yuv420p"}),
+        odd=True,
+    ),
+    "av1": Codec(
+        encoder="libsvtav1",
+        quality=28,
+        preset="8",
+        options={"svtav1-params": "lp=2"},
+        layouts=frozenset({"yuv420p", "yuv420p10le"}),
+    ),
+}
+"""By the name of the codec."""
+
+_IN_CONTAINER: dict[str, frozenset[str]] = {
+    "video/webm": frozenset({"vp8", "vp9", "av1"}),
+    "video/x-flv": frozenset({"h264", "hevc", "vp9", "av1"}),
+    "video/mp2t": frozenset({"h264", "hevc"}),
+    "video/x-msvideo": frozenset({"h264", "vp8"}),
+}
+_MOVIES = frozenset({"video/mp4", "video/quicktime", "video/x-m4v"})
+_PRESET_OPTION = {"libvpx-vp9": "cpu-used", "libvpx": "cpu-used"}
+_QUALITY_OPTION = {
+    "nvenc": "cq",
+    "qsv": "global_quality",
+    "amf": "qp_i",
+    "vaapi": "qp",
+    "videotoolbox": "q:v",
+}
+_ITUNES = frozenset({
+    "title", "artist", "album_artist", "composer", "album", "date", "comment", "genre", "copyright",
+    "grouping", "lyrics", "description", "synopsis", "show", "episode_id", "network", "keywords", "track",
+    "disc", "encoder", "encoding_tool", "compilation", "episode_sort", "season_number", "media_type",
+    "hd_video", "gapless_playback", "creation_time", "major_brand", "minor_version", "compatible_brands",
+})  # fmt: skip
+_OWN_TAGS = ("major_brand", "minor_version", "compatible_brands")
+_STALE = ("BPS", "NUMBER_OF_FRAMES", "NUMBER_OF_BYTES", "_STATISTICS_TAGS", "_STATISTICS_WRITING_APP")
+_SOUND = {"aac": "aac", "opus": "libopus", "mp3": "libmp3lame", "vorbis": "libvorbis", "mp2": "mp2", "ac3": "ac3",
+          "eac3": "eac3", "flac": "flac", "alac": "alac"}  # fmt: skip
+
+
+def codec_for(info: VideoInfo, codec: str | None = None) -> str:
+    """The codec that a file is written in: the asked one, else its own, else H.264 (VP9 in WebM).
+
+    Raises:
+        UnsupportedMedia: the container cannot hold the asked codec, or labeler cannot write it.
+    """
+    fit = _IN_CONTAINER.get(info.media_type, frozenset(CODECS))
+    if codec is not None:
+        if codec not in fit or codec not in CODECS:
+            raise UnsupportedMedia(
+                f"{info.media_type} is not written with {codec}.",
+                remedy=f"Use one of: {', '.join(sorted(fit))}.",
+            )
+        return codec
+    if info.codec in fit and info.codec in CODECS:
+        return info.codec
+    return "vp9" if info.media_type == "video/webm" else "h264"
+
+
+def findings(info: VideoInfo, codec: str) -> tuple[Finding, ...]:
+    """What encoding in this codec changes beyond the marks, in addition to ``VideoInfo.findings``."""
+    found = []
+    if codec != info.codec:
+        found.append(
+            Finding(
+                id="video.codec",
+                severity="info",
+                detail=f"the pictures are {codec} now; they were {info.codec}",
+            )
+        )
+    if pixel_format(info, codec) != info.layout.name:
+        detail = f"samples are written as {pixel_format(info, codec)}, not {info.layout.name}"
+        found.append(Finding(id="video.samples", severity="warn", detail=detail))
+    return tuple(found)
+
+
+def pixel_format(info: VideoInfo, codec: str) -> str:
+    """The sample layout that an encoder is given."""
+    setting, layout = CODECS[codec], info.layout
+    name = layout.name
+    if name not in setting.layouts:
+        name = "yuv420p10le" if layout.depth > 8 and "yuv420p10le" in setting.layouts else "yuv420p"
+    odd = (info.width % 2 and "444" not in name) or (info.height % 2 and "420" in name)
+    return name.replace("420", "444").replace("422", "444") if odd and not setting.odd else name
+
+
+def command(
+    source: Path | None,
+    target: Path,
+    info: VideoInfo,
+    *,
+    codec: str,
+    quality: float | None,
+    preset: str | None,
+    hardware: str | None,
+    audio: Path | None,
+    audio_demuxer: str,
+) -> Any:
+    """The whole ffmpeg-python node."""
+    import ffmpeg
+
+    shown: dict[str, Any] = {"noautorotate": None}
+    if info.rotation:
+        shown["display_rotation:v:0"] = f"{info.rotation:g}"
+    if info.mirrored:
+        shown["display_hflip:v:0"] = None
+    raw = ffmpeg.input("pipe:", f="matroska", protocol_whitelist="pipe", copyts=None, **shown)
+    streams: list[Any] = [raw["v:0"]]
+    out: dict[str, Any] = {"f": MUXERS[info.media_type], "fps_mode:v:0": "passthrough", "map_chapters": "-1"}
+    if source is not None:
+        original = engine.source(source, info.demuxer)
+        others, options = _others(original, info, audio, audio_demuxer)
+        streams += others
+        out |= options | {"map_chapters": "1", "map_metadata": "1"}
+    out |= _picture(info, codec, quality, preset, hardware)
+    out |= _container(info, codec)
+    return ffmpeg.output(*streams, f"file:{target}", **out).global_args("-y", "-copyts")
+
+
+def _others(
+    original: Any, info: VideoInfo, audio: Path | None, audio_demuxer: str
+) -> tuple[list[Any], dict[str, Any]]:
+    """Everything beside the pictures: what is mapped, and the options that copy it with its tags."""
+    out: dict[str, Any] = {"c": "copy", "map_metadata:s:0": f"1:s:{info.of_kind('video')[0].index}"}
+    streams: list[Any] = []
+    for kind in ("audio", "picture", "subtitle", "attachment"):
+        for place, stream in enumerate(info.of_kind(kind)):
+            if kind == "audio" and place == 0 and audio is not None:
+                given = {"itsoffset": f"{stream.start:.6f}"} if stream.start else {}
+                streams.append(engine.source(audio, audio_demuxer, **given)["a:0"])
+                out |= _sound(stream)
+            else:
+                streams.append(original[str(stream.index)])
+            out[f"map_metadata:s:{len(streams)}"] = f"1:s:{stream.index}"
+            if kind == "picture":
+                out[f"disposition:v:{place + 1}"] = "attached_pic"
+    if all(stream.node is not original.node for stream in streams):
+        streams.append(original["t:999?"])  # nothing, so that the input is there for its tags and chapters
+    return streams, out
+
+
+def _sound(stream: Stream) -> dict[str, Any]:
+    """Options that encode the first sound track as it was encoded."""
+    if stream.codec.startswith("pcm_"):
+        return {"c:a:0": stream.codec}
+    encoder = _SOUND.get(stream.codec, "aac")
+    options: dict[str, Any] = {"c:a:0": encoder}
+    if encoder not in ("flac", "alac"):
+        options["b:a:0"] = stream.bit_rate or 64000 * max(1, stream.channels)
+    return options
+
+
+def _picture(
+    info: VideoInfo, codec: str, quality: float | None, preset: str | None, hardware: str | None
+) -> dict[str, Any]:
+    """Options of the picture encoder."""
+    setting = CODECS[codec]
+    level = setting.quality if quality is None else quality
+    out: dict[str, Any] = {"pix_fmt:v:0": pixel_format(info, codec)}
+    filters = []
+    if info.sar and info.sar != 1:
+        filters.append(f"setsar={info.sar.numerator}/{info.sar.denominator}:max=1000000")
+    if filters:
+        out["filter:v:0"] = ",".join(filters)
+    out["enc_time_base:v:0"] = f"{info.time_base.numerator}/{info.time_base.denominator}"
+    if hardware is not None:
+        out["c:v:0"] = f"{codec}_{hardware}"
+        out[_QUALITY_OPTION.get(hardware, "q:v")] = f"{level:g}"
+        if preset is not None:
+            out["preset:v:0"] = preset
+        return out
+    out["c:v:0"] = setting.encoder
+    out["crf:v:0"] = f"{level:g}"
+    out[_PRESET_OPTION.get(setting.encoder, "preset") + ":v:0"] = preset or setting.preset
+    out |= setting.options
+    if info.field_order and codec == "h264":
+        out["flags:v:0"] = "+ildct+ilme"
+    if codec == "h264" and _no_room_before(info):
+        out["bf:v:0"] = 0
+    return out
+
+
+def _no_room_before(info: VideoInfo) -> bool:
+    """Whether B-frames, which are decoded before time zero, would move all times (or have no place, in AVI)."""
+    if info.media_type == "video/x-msvideo":
+        return True
+    first = (
+        float(info.packets.pts[0] * info.time_base)
+        if info.packets is not None and info.packets.timed
+        else 0.0
+    )
+    return info.media_type in ("video/x-flv", "video/mp2t") and first < 4 / info.rate
+
+
+def _container(info: VideoInfo, codec: str) -> dict[str, Any]:
+    """Options of the container: tags, time stamps, brands, order of index and data."""
+    out: dict[str, Any] = {}
+    for tag in _STALE:
+        for name in info.of_kind("video")[0].tags if info.of_kind("video") else ():
+            if name.partition("-")[0] == tag:
+                out[f"metadata:s:v:0:{name}"] = None
+    if info.media_type in _MOVIES:
+        flags = "+faststart" if info.front else ""
+        if not {name.partition("-")[0] for name in info.tags} <= _ITUNES:
+            flags += "+use_metadata_tags"
+            for place, name in enumerate(name for name in _OWN_TAGS if name in info.tags):
+                out[f"metadata:g:{place}"] = f"{name}="
+        if flags:
+            out["movflags"] = flags
+        if info.time_base.numerator == 1:
+            out["video_track_timescale"] = info.time_base.denominator
+        if info.media_type == "video/x-m4v":
+            out["brand"] = "M4V "
+        if codec == "hevc" and info.tag in ("hvc1", "hev1"):
+            out["tag:v:0"] = info.tag
+    elif info.media_type == "video/mp2t":
+        out |= {"mpegts_copyts": 1, "muxdelay": 0, "muxpreload": 0}
+    return out
