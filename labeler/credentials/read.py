@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import replace
 from typing import Any, BinaryIO
 
-from labeler.credentials import guard, manifest, trust
+from labeler.credentials import guard, intext, manifest, trust
 from labeler.credentials.codes import Verdicts, judge
 from labeler.credentials.formats import c2pa_format
 from labeler.credentials.messages import clause, is_time, plain
@@ -25,6 +25,7 @@ __all__ = ["raw", "read"]
 
 _PAYLOAD = re.compile(r"[0-9a-f]{16}", re.ASCII)
 _MAX_CHAIN = 64
+_IN_TEXT = "in-text"
 
 
 def read(
@@ -33,7 +34,8 @@ def read(
     """Read and judge the manifest of a file.
 
     A manifest inside the file goes before a sidecar (C2PA 2.2, 11.4): a stray ``.c2pa`` beside a signed
-    file must not hide what is signed. The sidecar is used if the one inside is remote or unreadable.
+    file must not hide what is signed. The sidecar is used if the one inside is remote or unreadable, or
+    if it stands in a text that was changed since and the sidecar signs the text as it is now.
 
     Args:
         source: the media, seekable.
@@ -49,13 +51,21 @@ def read(
         return report
     trusted = trust or Trust()
 
-    def again(fewer: Trust) -> Mapping[str, Any]:
-        return _open(source, info, sidecar if carrier == "sidecar" else None, fewer)[0]
+    def judged(store: dict[str, Any], carrier: str) -> CredentialsReport:
+        def again(fewer: Trust) -> Mapping[str, Any]:
+            return _open(source, info, sidecar if carrier == "sidecar" else None, fewer)[0]
 
-    try:
-        return _report(store, carrier, trusted, again)
-    except Exception as error:  # a manifest is what anybody may have written
-        return _cannot_tell(f"the manifest cannot be interpreted ({type(error).__name__}).", carrier)
+        try:
+            return _report(store, carrier, trusted, again)
+        except Exception as error:  # a manifest is what anybody may have written
+            return _cannot_tell(f"the manifest cannot be interpreted ({type(error).__name__}).", carrier)
+
+    report = judged(store, carrier)
+    if carrier == _IN_TEXT and report.content != "intact" and sidecar is not None:
+        store, failed = _open(source, info, sidecar, trusted)
+        beside = failed or judged(store, "sidecar")
+        return beside if beside.content == "intact" else report
+    return report
 
 
 def raw(
@@ -76,7 +86,8 @@ def _load(
 ) -> tuple[dict[str, Any], str, CredentialsReport | None]:
     """The manifest store and its carrier, or a finished report."""
     store, report = _open(source, info, None, trusted)
-    inside = store, "embedded" if report is None else report.carrier, report
+    kind = _IN_TEXT if info.media_type in intext.TYPES else "embedded"
+    inside = store, kind if report is None else report.carrier, report
     if report is None or sidecar is None:
         return inside
     was_unreadable = report.state is State.CANNOT_TELL
@@ -93,6 +104,8 @@ def _open(
 ) -> tuple[dict[str, Any], CredentialsReport | None]:
     import c2pa
 
+    if sidecar is None and info.media_type in intext.TYPES:
+        return _open_text(source, info, trusted)
     carrier = "embedded" if sidecar is None else "sidecar"
     if reason := guard.refusal(source if sidecar is None else io.BytesIO(sidecar)):
         return {}, _cannot_tell(f"{reason}: it was not opened.", carrier)
@@ -120,8 +133,38 @@ def _open(
     return store, None
 
 
-def _cannot_tell(reason: str, carrier: str) -> CredentialsReport:
-    return CredentialsReport(state=State.CANNOT_TELL, carrier=carrier, reason=reason)
+def _open_text(
+    source: BinaryIO, info: MediaInfo, trusted: Trust | None
+) -> tuple[dict[str, Any], CredentialsReport | None]:
+    """The manifest inside a text: c2pa reads it without the text, and the binding is checked here."""
+    import c2pa
+
+    source.seek(0)
+    found = intext.find(source.read(), info.media_type)
+    if found is None:
+        return {}, CredentialsReport(state=State.ABSENT)
+    if isinstance(found, intext.Damage):
+        is_remote = found.code == intext.REMOTE
+        report = _cannot_tell(clause(found.reason), "" if is_remote else _IN_TEXT, found.code)
+        return {}, report
+    if reason := guard.refusal(io.BytesIO(found.manifest)):
+        return {}, _cannot_tell(f"{reason}: it was not opened.", _IN_TEXT)
+    try:
+        context = trust.reading_context(trusted)
+        with c2pa.Reader("text/plain", io.BytesIO(), found.manifest, context=context) as reader:
+            store, detailed = json.loads(reader.json()), json.loads(reader.detailed_json())
+    except c2pa.C2paError as error:
+        return {}, _cannot_tell(_reason(str(error)), _IN_TEXT, intext.CORRUPTED)
+    except (OSError, ValueError, RecursionError) as error:
+        return {}, _cannot_tell(f"reading failed ({type(error).__name__}).", _IN_TEXT)
+    if not isinstance(store, dict) or not store.get("active_manifest"):
+        return {}, _cannot_tell("the manifest store has no active manifest.", _IN_TEXT)
+    intext.bind(store, detailed, found)
+    return store, None
+
+
+def _cannot_tell(reason: str, carrier: str, *codes: str) -> CredentialsReport:
+    return CredentialsReport(state=State.CANNOT_TELL, carrier=carrier, reason=reason, codes=codes)
 
 
 def _reason(text: str) -> str:
@@ -160,6 +203,7 @@ def _report(
         fingerprint=_fingerprint(own),
         label=manifest.label_from(own),
         carrier=carrier,
+        reason=intext.problem(store) if carrier == _IN_TEXT else "",
     )
 
 
