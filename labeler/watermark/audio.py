@@ -374,7 +374,7 @@ def _sane(rows: Floats) -> Floats:
 def _to_mono(rows: Floats) -> Floats:
     """The mean of all channels, or half the difference of the first two where that is louder (opposite phase)."""
     if len(rows) == 1:
-        return rows[0]
+        return np.asarray(rows[0], np.float32)
     mid = rows.mean(axis=0)
     side = (rows[0] - rows[1]) * np.float32(0.5)
     return np.asarray(side if np.vdot(side, side) > np.vdot(mid, mid) else mid, np.float32)
