@@ -1,6 +1,6 @@
 """FLV: the label as property ``AIGC`` of ``onMetaData`` (TC260-PG-20257A), IPTC fields as further properties.
 
-A script tag of its own for XMP (``onXMPData``) is not used: players take it for a stream. When the tag
+A script tag of its own for XMP (``onXMPData``) is not used: ffmpeg 9 takes it for a data stream. When the tag
 grows, the file positions in it (``keyframes.filepositions``, ``filesize`` ...) move with the frames.
 
 Source: Adobe Flash Video File Format Specification 10.1, annex E.5 (onMetaData).
