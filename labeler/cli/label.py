@@ -56,6 +56,12 @@ __all__ = ["command"]
     "--training", type=click.Choice(["allowed", "notAllowed"]), help="May it train AI? Said in the manifest."
 )
 @option("--lang", type=click.Choice(["zh", "en", "both"]), help="Wording of the visible mark.")
+@option("--every-paragraph", is_flag=True, help="Texts: mark each paragraph too.")
+@option(
+    "--tag-every", type=click.Choice(["sentence", "paragraph", "end"]), default="paragraph", show_default=True,
+    help="Texts: where the invisible tag goes, if --layers has the watermark.",
+)  # fmt: skip
+@option("--in-text", is_flag=True, help="Texts: put the C2PA manifest into the text, not beside it.")
 @option(
     "--position",
     type=click.Choice(["auto", "top-left", "top-right", "bottom-left", "bottom-right"]),

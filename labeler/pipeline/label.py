@@ -41,6 +41,7 @@ from labeler.types import (
     LabelResult,
     Layer,
     MediaInfo,
+    Modality,
     Report,
     State,
 )
@@ -371,10 +372,44 @@ def _containers(job: _Job, marked: Marked) -> tuple[Source, dict[str, bytes], tu
                 lambda source, target: metadata.write(source, target, job.info, job.label), job.parts
             )
     if Layer.CREDENTIALS in job.layers and job.signer is not None:
-        content, manifest = _sign(job, job.signer, content, marked)
+        manifest = None
+        inside, why = _sign_in_text(job, job.signer, content, marked)
+        if inside is not None:
+            content = inside
+        else:
+            notes += why
+            content, manifest = _sign(job, job.signer, content, marked)
         if manifest is not None:
             sidecars[CREDENTIALS_SUFFIX] = manifest
     return content, sidecars, notes
+
+
+def _sign_in_text(
+    job: _Job, signer: SigningIdentity, content: Source, marked: Marked
+) -> tuple[Source | None, tuple[Finding, ...]]:
+    """The text with its manifest inside, if that is asked for; else None, and why it could not be."""
+    if not job.options.in_text or job.info.modality is not Modality.TEXT:
+        return None, ()
+    from labeler.credentials import intext, sign
+
+    if sign.embeds(job.info.media_type):
+        return None, ()
+    try:
+        data = intext.sign_in_text(
+            content.data,
+            job.info.media_type,
+            job.label,
+            signer,
+            payload=Payload.of(job.label).hex if marked.algorithm else "",
+            algorithm=marked.algorithm,
+            title=job.source.path.name.encode("utf-8", "replace").decode(),
+            training=job.options.training,
+            visible_text=marked.visible_text,
+        )
+    except UnsupportedMedia as error:
+        detail = f"the manifest stands beside the text, not in it: {error.message}"
+        return None, (Finding(id="credentials.beside", severity="info", detail=detail),)
+    return Source(content.path, data), ()
 
 
 def _sign(job: _Job, signer: SigningIdentity, content: Source, marked: Marked) -> tuple[Source, bytes | None]:

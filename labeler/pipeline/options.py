@@ -39,6 +39,9 @@ class LabelOptions:
         certificate: signing chain, PEM; default the development identity of ``keys init``.
         certificate_key: its private key, PEM.
         passphrase: of the private key.
+        every_paragraph: texts: also put the visible mark behind each paragraph.
+        tag_every: texts: where the invisible tag goes: ``sentence``, ``paragraph`` or ``end``.
+        in_text: put the manifest of a text (plain, Markdown, HTML, WebVTT) into it instead of a sidecar.
         relabel: replace a label of the same producer instead of leaving the file alone.
         limits: what is refused before decoding.
         home: folder of keys and configuration; default ``$LABELER_HOME``.
@@ -62,6 +65,9 @@ class LabelOptions:
     certificate: Path | None = None
     certificate_key: Path | None = None
     passphrase: bytes | None = field(default=None, repr=False)
+    every_paragraph: bool = False
+    tag_every: str = "paragraph"
+    in_text: bool = False
     relabel: bool = False
     limits: Limits = DEFAULT_LIMITS
     home: Path | None = None

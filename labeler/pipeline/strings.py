@@ -19,6 +19,7 @@ from labeler.media.text.formats import format_of
 from labeler.metadata import text as metadata
 from labeler.metadata.textslots import MarkdownSlot
 from labeler.pipeline import reconcile
+from labeler.pipeline.text import mark_paragraphs
 from labeler.pipeline.text import tag as write_tag
 from labeler.profiles import checks
 from labeler.types import CredentialsReport, Label, Layers, Modality, Report, State
@@ -73,7 +74,7 @@ def label_text(
         text = _decode(write_tag(_encode(text), _TYPES[kind], payload, key, every=tag))
     words = visible.marks(lang)
     if every_paragraph and kind != "html":
-        text = _mark_paragraphs(text, words.text, kind)
+        text = _decode(mark_paragraphs(_encode(text), _TYPES[kind], words.text))
     form = format_of(_TYPES[kind])
     head, tail = visible.missing(form.edges(_encode(text)), lang)
     head = head if place in ("both", "start") else ""
@@ -92,15 +93,6 @@ def _encode(text: str) -> bytes:
 
 def _decode(data: bytes) -> str:
     return data.decode("utf-8", "surrogatepass")
-
-
-def _mark_paragraphs(text: str, words: str, kind: str) -> str:
-    mark = f"〔{words}〕"
-
-    def add(part: str) -> str:
-        return part if part.endswith(mark) else part + mark
-
-    return _decode(format_of(_TYPES[kind]).retext(_encode(text), lambda part: visible.between(part, add)))
 
 
 def verify_text(

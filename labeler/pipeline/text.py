@@ -14,7 +14,7 @@ from labeler.errors import DamagedMedia, InputError
 from labeler.media.files import Scratch, Source
 from labeler.media.text.formats import format_of
 from labeler.media.text.model import NoPlace
-from labeler.media.text.probe import probe
+from labeler.media.text.probe import DOCX, ODT, probe
 from labeler.pipeline.marked import Marked
 from labeler.pipeline.options import LabelOptions, VerifyOptions
 from labeler.profiles import Profile
@@ -23,9 +23,10 @@ from labeler.visible import text as visible
 from labeler.visible.wording import wording
 from labeler.watermark import texttag
 
-__all__ = ["apply", "detect", "probe", "tag"]
+__all__ = ["apply", "detect", "mark_paragraphs", "probe", "tag"]
 
 _PDF = "application/pdf"
+_RUNNING = frozenset({"text/plain", "text/markdown", DOCX, ODT})
 
 
 def apply(
@@ -55,13 +56,15 @@ def apply(
                     info.media_type,
                     payload,
                     key,
-                    every=getattr(options, "tag_every", "") or "paragraph",
+                    every=options.tag_every,
                 )
                 written.append(Layer.WATERMARK)
             except (NoPlace, texttag.CannotTag) as error:
                 notes.append(Finding(id="watermark.impossible", severity="warn", detail=error.message))
     if Layer.VISIBLE in layers:
         try:
+            if options.every_paragraph:
+                data = mark_paragraphs(data, info.media_type, wording(lang).text)
             data = _mark(data, info, lang, options)
             written.insert(0, Layer.VISIBLE)
         except NoPlace as error:
@@ -83,6 +86,22 @@ def _mark(data: bytes, info: MediaInfo, lang: str, options: LabelOptions) -> byt
     form = format_of(info.media_type)
     head, tail = visible.missing(form.edges(data), lang)
     return form.mark(data, head, tail) if head or tail else data
+
+
+def mark_paragraphs(data: bytes, media_type: str, words: str) -> bytes:
+    """Put ``〔words〕`` behind every paragraph of running text that has none, so that excerpts keep a mark.
+
+    Raises:
+        NoPlace: the format has no paragraphs that could be told from cells, items and captions.
+    """
+    if media_type not in _RUNNING:
+        raise NoPlace(f"paragraphs of {media_type} cannot be marked one by one.")
+    mark = f"〔{words}〕"
+
+    def add(part: str) -> str:
+        return part if texttag.remove(part).endswith(mark) else part + mark
+
+    return format_of(media_type).retext(data, lambda text: visible.between(text, add))
 
 
 def tag(data: bytes, media_type: str, payload: bytes, key: WatermarkKey, *, every: str) -> bytes:

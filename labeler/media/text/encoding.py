@@ -120,9 +120,9 @@ def _is_utf8(data: bytes) -> bool:
 
 
 def _looks_like_gb(data: bytes) -> bool:
-    """Whether most characters beyond ASCII are pairs as GB 2312 writes them: both bytes above 0xA0."""
+    """Whether most pairs are as GB 2312 writes them: both bytes above 0xA0 (four bytes tell nothing)."""
     head = data[: 1 << 18]
-    pairs = _PAIR.findall(head)
+    pairs = [pair for pair in _PAIR.findall(head) if len(pair) == 2]
     if not pairs or sum(pair[1] > 0xA0 for pair in pairs) < 0.8 * len(pairs):
         return False
     try:

@@ -28,6 +28,11 @@ _BREAK = re.compile(rb"(?:\r\n|\n|\r(?!\n))[ \t]*(?:\r\n|\n|\r)")
 _NUMBER = re.compile(rb"[ \t]*(\d{1,9})[ \t]*(?:\r\n|\n|\r)")
 _TAGS = re.compile(r"<[^<>]*>|\{\\[^{}]*\}")
 _SECONDS = 2
+_WRAPPER_MARK = (
+    "\ufeff\U000e0133\U000e0122".encode()
+)  # U+FEFF and the first two letters of C2PA's magic number
+_SELECTORS = re.compile(rb"(?:\xef\xb8[\x80-\x8f]|\xf3\xa0[\x84-\x87][\x80-\xbf])+\s*")
+_MAX_COMMENTS = 4
 
 
 def _cut(body: bytes) -> Edges:
@@ -37,6 +42,23 @@ def _cut(body: bytes) -> Edges:
         return Edges(text.lstrip()[:EDGE_CHARS], text.rstrip()[-EDGE_CHARS:])
     head, tail = body[:_WINDOW].lstrip(), body[-_WINDOW:].rstrip()
     return Edges(head.decode("utf-8", "replace")[:EDGE_CHARS], tail.decode("utf-8", "replace")[-EDGE_CHARS:])
+
+
+def _shown(body: bytes) -> bytes:
+    """A body without what no reader sees at its end: a C2PA manifest as variation selectors (C2PA 2.4, A.8)."""
+    mark = body.rfind(_WRAPPER_MARK)
+    return body[:mark] if mark >= 0 and _SELECTORS.fullmatch(body, mark + 3) else body
+
+
+def _without_comments(body: bytes) -> bytes:
+    """A body without HTML comments at its end, such as a C2PA manifest (C2PA 2.4, A.9)."""
+    for _ in range(_MAX_COMMENTS):
+        end = len(body.rstrip()) if body[-1:].isspace() else len(body)
+        opening = body.rfind(b"<!--", 0, end) if body.endswith(b"-->", 0, end) else -1
+        if opening < 0:
+            break
+        body = body[:opening]
+    return body
 
 
 def _join(text: TextData, at: int, head: bytes, tail: bytes) -> bytes:
@@ -54,7 +76,7 @@ class _Plain:
     """Lines of their own at both ends; the last line has an end if the last line of the file had one."""
 
     def edges(self, data: bytes) -> Edges:
-        return _cut(self._visible(decode(data).body))
+        return _cut(self._visible(_shown(decode(data).body)))
 
     def _start(self, body: bytes) -> int:
         match = _SHEBANG.match(body)
@@ -132,6 +154,9 @@ class _Markdown(_Plain):
     """Block quotes after the front matter and at the end."""
 
     fences = True
+
+    def edges(self, data: bytes) -> Edges:
+        return _cut(self._visible(_without_comments(_shown(decode(data).body))))
 
     def _start(self, body: bytes) -> int:
         found = frontmatter.find_all(body)
