@@ -20,7 +20,7 @@ from labeler.credentials.streams import Sink, Tap, empty, is_same_file
 from labeler.errors import DamagedMedia, InputError, LabelerError, OutputError, UnsupportedMedia, UsageError
 from labeler.types import Label, MediaInfo, Modality, State
 
-__all__ = ["embeds", "has_manifest", "sign"]
+__all__ = ["detached", "embeds", "has_manifest", "sign"]
 
 _OPAQUE = "application/octet-stream"
 _SIDECAR = "parent.c2pa"
@@ -152,6 +152,13 @@ def _whole_hash(source: BinaryIO) -> dict[str, Any]:
     source.seek(0)
     digest = hashlib.file_digest(source, "sha256").digest()  # type: ignore[arg-type]
     return {"alg": "sha256", "hash": list(digest), "exclusions": [], "pad": []}
+
+
+def detached(definition: dict[str, Any], signer: NativeSigner, data_hash: dict[str, Any]) -> bytes:
+    """A manifest whose data hash the caller computed, for media that c2pa does not know."""
+    assertion = {"label": "c2pa.hash.data", "data": data_hash}
+    bound = {**definition, "assertions": [*definition["assertions"], assertion]}
+    return _build(bound, signer, io.BytesIO(), None, _OPAQUE, None)
 
 
 def _build(
