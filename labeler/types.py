@@ -346,8 +346,8 @@ class CredentialsReport:
         payload: watermark payload of our soft binding, 16 hex digits, or "".
         fingerprint: of the picture as it was labelled, hex, or "".
         label: the label in labeler's terms, if the manifest carries one.
-        carrier: ``embedded`` or ``sidecar``.
-        reason: why the state is CANNOT_TELL, else empty.
+        carrier: ``embedded``, ``sidecar`` or ``in-text``.
+        reason: why the state is CANNOT_TELL, or what broke the binding of a manifest in a text; else empty.
     """
 
     state: State

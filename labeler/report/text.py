@@ -169,6 +169,8 @@ def _credentials(credentials: CredentialsReport, style: Style) -> list[str]:
     ]
     name = f"{credentials.signer_name}, " if credentials.signer_name else ""
     lines = [f"{content}; signer: {name}{signer}; {time}"]
+    if credentials.reason:
+        lines.append(style(credentials.reason, "warn"))
     if credentials.chain == "broken":
         lines.append(style("an earlier version in its history does not check out", "warn"))
     return lines
