@@ -45,7 +45,7 @@ def test_every_format_is_recognised_by_content_and_extension(name: str, data: by
         (docs.webvtt(), "x.txt", "text/vtt"),
         (docs.subrip(), "", "application/x-subrip"),
         (b"\xef\xbb\xbf<!DOCTYPE HTML><p>x", "x.txt", "text/html"),
-        (b"junk before\n%PDF-1.4", "x.pdf", "application/pdf"),
+        (b"junk before\n" + docs.pdf(), "x.pdf", "application/pdf"),
         ("只有几个字".encode("gb18030"), "x.txt", "text/plain"),
         ("wide".encode("utf-16"), "x.txt", "text/plain"),
         (b"", "x.txt", "text/plain"),
