@@ -15,8 +15,8 @@ AVI, FLV, M4A = "video/x-msvideo", "video/x-flv", "audio/mp4"
 FILES: dict[str, tuple[str, str, list[str]]] = {
     "plain.mp4": (MP4, "h264", []),
     "faststart.mp4": (MP4, "h264", ["-movflags", "faststart", "-metadata", "title=Hello"]),
-    "fragmented.mp4": (MP4, "h264", ["-movflags", "frag_keyframe+empty_moov+global_sidx"]),
-    "old-fragments.mp4": (MP4, "h264", ["-movflags", "frag_keyframe+empty_moov+omit_tfhd_offset"]),
+    "fragmented.mp4": (MP4, "h264", ["-movflags", "frag_keyframe+empty_moov+default_base_moof+global_sidx"]),
+    "old-fragments.mp4": (MP4, "h264", ["-movflags", "frag_keyframe+empty_moov"]),
     "plain.mov": (MOV, "h264", ["-movflags", "faststart"]),
     "tagged.mov": (MOV, "h264", ["-movflags", "use_metadata_tags", "-metadata", "kept=yes"]),
     "plain.mkv": (MKV, "h264", ["-metadata", "kept=yes"]),

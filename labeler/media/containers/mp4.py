@@ -24,7 +24,7 @@ from labeler.media.containers.isobmff import Box, find
 from labeler.media.containers.splice import Edit, splice
 from labeler.media.containers.stream import copy_edited, file_size, read_at
 
-__all__ = ["MAX_HEADER", "XMP_UUID", "apply", "header", "inside", "load", "rewrite", "top_level"]
+__all__ = ["MAX_HEADER", "XMP_UUID", "apply", "children", "header", "inside", "load", "rewrite", "top_level"]
 
 MAX_HEADER = 64 << 20
 """Bytes of a header box (``moov``, ``moof``, ``mfra``) that are read; 10 hours of 60 fps need about 20 MB."""
@@ -96,9 +96,23 @@ def header(source: BinaryIO, top: tuple[Box, ...]) -> tuple[bytes, Box]:
     moov = next(item for item in top if item.kind == b"moov")
     data = load(source, moov)
     here = Box(b"moov", 0, moov.body - moov.start, len(data), moov.open)
-    if find(isobmff.children(data, here), b"cmov") is not None:
+    if find(children(data, here), b"cmov") is not None:
         raise UnsupportedMedia("the movie header is compressed (cmov).", remedy="Convert the file first.")
     return data, here
+
+
+def children(data: bytes, parent: Box, *, skip: int = 0) -> tuple[Box, ...]:
+    """The boxes in a box, behind ``skip`` bytes of fields; zeros at the end are its padding (QuickTime).
+
+    Raises:
+        DamagedMedia: if one reaches behind the end, or claims to reach to the end of the file.
+    """
+    found = isobmff.children(data, parent, skip=skip)
+    if found and found[-1].open and found[-1].kind == bytes(4):
+        found = found[:-1]
+    if any(item.open for item in found):
+        raise DamagedMedia("a box inside another one has no size.")
+    return found
 
 
 def inside(data: bytes, root: Box) -> Iterator[tuple[Box, tuple[Box, ...]]]:
@@ -117,7 +131,7 @@ def inside(data: bytes, root: Box) -> Iterator[tuple[Box, tuple[Box, ...]]]:
         yield item, parents
         if item.kind in _CONTAINERS and len(parents) < 8:
             within = (*parents, item)
-            stack += [(child, within) for child in reversed(isobmff.children(data, item))]
+            stack += [(child, within) for child in reversed(children(data, item))]
 
 
 def apply(data: bytes, edits: Iterable[tuple[tuple[Box, ...], Edit]]) -> bytes:
@@ -269,7 +283,7 @@ def _moved_top(source: BinaryIO, items: Iterable[Box], moves: _Moves) -> list[Ed
             edits += _moved_index(source, item, moves)
         elif item.kind == b"mfra":
             data = load(source, item)
-            for child in isobmff.children(data, Box(b"mfra", 0, item.body - item.start, len(data))):
+            for child in children(data, Box(b"mfra", 0, item.body - item.start, len(data))):
                 if child.kind == b"tfra":
                     edits += [_at(edit, item.start) for edit in _moved_random_access(data, child, moves)]
         elif item.kind == b"meta":

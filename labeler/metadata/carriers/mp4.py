@@ -31,6 +31,7 @@ _MAX_XMP = 16 << 20
 _MAX_TEXT = 1 << 20
 _MAX_ITEMS = 10_000
 _META_CHILDREN = frozenset({b"hdlr", b"keys", b"ilst", b"mhdr", b"free"})
+_KEY = b"mdtaAIGC"
 _UTF8, _UTF16 = 1, 2
 
 
@@ -96,7 +97,7 @@ class _Header:
     @property
     def udta(self) -> Box | None:
         """The movie's user data box."""
-        return isobmff.find(isobmff.children(self.data, self.moov), b"udta")
+        return isobmff.find(mp4.children(self.data, self.moov), b"udta")
 
 
 def read(source: BinaryIO) -> Slots:
@@ -186,15 +187,15 @@ def _header(data: bytes, moov: Box) -> _Header:
     lists: list[_List] = []
     items: list[tuple[_Item, tuple[Box, ...]]] = []
     packets: list[tuple[Box, tuple[Box, ...]]] = []
-    top = isobmff.children(data, moov)
+    top = mp4.children(data, moov)
     owners = [(moov, (moov,))] + [(item, (moov, item)) for item in top if item.kind == b"trak"]
     for owner, parents in owners:
-        for child in isobmff.children(data, owner):
+        for child in mp4.children(data, owner):
             if child.kind == b"meta":
                 lists.append(_list(data, child, parents))
             elif child.kind == b"udta":
                 within = (*parents, child)
-                for item in isobmff.children(data, child):
+                for item in mp4.children(data, child):
                     if item.kind == b"meta":
                         lists.append(_list(data, item, within))
                     elif item.kind == b"XMP_":
@@ -206,7 +207,7 @@ def _header(data: bytes, moov: Box) -> _Header:
 
 def _list(data: bytes, meta: Box, parents: tuple[Box, ...]) -> _List:
     skip = 0 if data[meta.body + 4 : meta.body + 8] in _META_CHILDREN else 4
-    inside = isobmff.children(data, meta, skip=skip)
+    inside = mp4.children(data, meta, skip=skip)
     handler = isobmff.find(inside, b"hdlr")
     keys_box, list_box = isobmff.find(inside, b"keys"), isobmff.find(inside, b"ilst")
     keyed = handler is None or data[handler.body + 8 : handler.body + 12] == b"mdta"
@@ -216,7 +217,7 @@ def _list(data: bytes, meta: Box, parents: tuple[Box, ...]) -> _List:
         return found
     place = "mp4-trak" if len(parents) > 1 and parents[1].kind == b"trak" else "mp4-meta"
     items: list[_Item] = []
-    entries = isobmff.children(data, list_box)
+    entries = mp4.children(data, list_box)
     if len(entries) > _MAX_ITEMS:
         raise LimitExceeded(f"a metadata list of the movie has more than {_MAX_ITEMS} entries.")
     for entry in entries:
@@ -245,7 +246,7 @@ def _entry(data: bytes, entry: Box) -> tuple[str, str]:
     """Name and text of an ``ilst`` entry; the name of a ``----`` entry stands in it."""
     name, texts = entry.kind.decode("latin-1"), []
     try:
-        inside = isobmff.children(data, entry)
+        inside = mp4.children(data, entry)
     except DamagedMedia:
         return name, ""
     for part in inside:
@@ -327,8 +328,7 @@ def _blanked(item: _Item, parents: tuple[Box, ...]) -> Iterator[tuple[tuple[Box,
 def _rebuilt(found: _List, keys: Sequence[bytes], entries: bytes) -> Iterator[tuple[tuple[Box, ...], Edit]]:
     """Edits that give a list other keys and entries; a box that is not there yet is made."""
     within = (*found.parents, found.box)
-    table = b"".join(struct.pack(">I", len(key) + 4) + key for key in keys)
-    new_keys = isobmff.full_box(b"keys", 0, 0, struct.pack(">I", len(keys)) + table)
+    new_keys = _table(keys)
     end = found.box.end
     if found.keys_box is not None:
         yield within, Edit(found.keys_box.start, found.keys_box.end, new_keys)
@@ -342,24 +342,49 @@ def _rebuilt(found: _List, keys: Sequence[bytes], entries: bytes) -> Iterator[tu
 
 
 def _with_label(header: _Header, text: str) -> list[tuple[tuple[Box, ...], Edit]]:
-    """Edits that put the label in its place; there is no other one any more."""
-    key = b"mdtaAIGC"
-    for found in header.lists:
-        if found.standard:
-            old = found.list_box
-            entries = header.data[old.body : old.end] if old is not None else b""
-            entry = isobmff.box(struct.pack(">I", len(found.keys) + 1), _data(text))
-            return list(_rebuilt(found, (*found.keys, key), entries + entry))
+    """Edits that put the label in its place; there is no other one any more.
+
+    ffmpeg reads every list with the first table of keys in the file. So that it still sees the right names
+    beside a list of Apple's in ``moov.meta``, both tables get the same keys, in the same order.
+    """
+    changes: list[tuple[tuple[Box, ...], Edit]] = []
+    lists = sorted(header.lists, key=lambda found: found.box.start)
+    ours = next((found for found in lists if found.standard), None)
+    twin = next(
+        (found for found in lists if found.keys_box is not None and found.keys and found is not ours), None
+    )
+    keys = (
+        ours.keys
+        if ours is not None and (ours.items or twin is None)
+        else twin.keys
+        if twin is not None
+        else ()
+    )
+    if twin is not None and keys == twin.keys:
+        old = twin.list_box
+        entries = header.data[old.body : old.end] if old is not None else b""
+        changes += _rebuilt(twin, (*keys, _KEY), entries)
+    entry = isobmff.box(struct.pack(">I", len(keys) + 1), _data(text))
+    if ours is not None:
+        old = ours.list_box
+        entries = header.data[old.body : old.end] if old is not None else b""
+        return [*changes, *_rebuilt(ours, (*keys, _KEY), entries + entry)]
     handler = isobmff.full_box(b"hdlr", 0, 0, struct.pack(">I4s12xB", 0, b"mdta", 0))
-    keys = isobmff.full_box(b"keys", 0, 0, struct.pack(">II", 1, len(key) + 4) + key)
-    entries = isobmff.box(b"ilst", isobmff.box(struct.pack(">I", 1), _data(text)))
-    meta = isobmff.full_box(b"meta", 0, 0, handler + keys + entries)
+    body = handler + _table((*keys, _KEY)) + isobmff.box(b"ilst", entry)
+    meta = isobmff.full_box(b"meta", 0, 0, body)
     udta = header.udta
+    owner = header.moov if udta is None else udta
+    inside = mp4.children(header.data, owner)
+    at = inside[-1].end if inside else owner.body
     if udta is None:
-        return [((header.moov,), Edit(header.moov.end, header.moov.end, isobmff.box(b"udta", meta)))]
-    children = isobmff.children(header.data, udta)
-    at = children[-1].end if children else udta.body
-    return [((header.moov, udta), Edit(at, at, meta))]
+        return [*changes, ((owner,), Edit(at, at, isobmff.box(b"udta", meta)))]
+    return [*changes, ((header.moov, owner), Edit(at, at, meta))]
+
+
+def _table(keys: Sequence[bytes]) -> bytes:
+    """The ``keys`` box."""
+    entries = b"".join(struct.pack(">I", len(key) + 4) + key for key in keys)
+    return isobmff.full_box(b"keys", 0, 0, struct.pack(">I", len(keys)) + entries)
 
 
 def _data(text: str) -> bytes:
