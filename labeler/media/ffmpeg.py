@@ -12,6 +12,7 @@ from __future__ import annotations
 import contextlib
 import functools
 import os
+import re
 import select
 import shutil
 import signal
@@ -180,7 +181,8 @@ class _Process:
         return self.messages()
 
     def _failed(self, code: int) -> DamagedMedia:
-        lines = [line.strip() for line in self.messages().splitlines() if line.strip()]
+        said = re.sub(r" @ 0x[0-9a-f]+", "", self.messages())
+        lines = [line.strip() for line in said.splitlines() if line.strip()]
         said = "; ".join(lines)[:_MESSAGE] or f"exit code {code}"
         return DamagedMedia(
             f"ffmpeg cannot {self._what or 'work on'} it: {said}.",

@@ -183,7 +183,9 @@ def _others(
 ) -> tuple[list[Any], dict[str, Any]]:
     """Everything beside the pictures: what is mapped, and the options that copy it with its tags."""
     out: dict[str, Any] = {"c": "copy", "map_metadata:s:0": f"1:s:{info.of_kind('video')[0].index}"}
-    streams: list[Any] = []
+    streams: list[Any] = [
+        original["t:999?"]
+    ]  # nothing; it makes the original input 1, also for tags and chapters
     for kind in ("audio", "picture", "subtitle", "attachment"):
         for place, stream in enumerate(info.of_kind(kind)):
             if kind == "audio" and place == 0 and audio is not None:
@@ -192,11 +194,9 @@ def _others(
                 out |= _sound(stream)
             else:
                 streams.append(original[str(stream.index)])
-            out[f"map_metadata:s:{len(streams)}"] = f"1:s:{stream.index}"
+            out[f"map_metadata:s:{len(streams) - 1}"] = f"1:s:{stream.index}"
             if kind == "picture":
                 out[f"disposition:v:{place + 1}"] = "attached_pic"
-    if all(stream.node is not original.node for stream in streams):
-        streams.append(original["t:999?"])  # nothing, so that the input is there for its tags and chapters
     return streams, out
 
 

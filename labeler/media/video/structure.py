@@ -20,6 +20,12 @@ __all__ = ["Structure", "check"]
 
 _SEGMENT = 0x18538067
 _EBML = 0x1A45DFA3
+_CLUSTER = 0x1F43B675
+_GLOBAL = frozenset({0xEC, 0xBF})  # Void, CRC-32
+_IN_CLUSTER = frozenset({0xE7, 0xA3, 0xA0, 0xAB, 0xA7, 0x5854, 0xAF}) | _GLOBAL
+_IN_SEGMENT = frozenset(
+    {0x114D9B74, 0x1549A966, 0x1654AE6B, _CLUSTER, 0x1C53BB6B, 0x1043A770, 0x1254C367, 0x1941A469} | _GLOBAL
+)
 _UNKNOWN = -1
 _MAX_PIECES = 20_000_000
 
@@ -130,32 +136,51 @@ def _matroska(file: BinaryIO, size: int) -> None:
     end = size if length < 0 else body + length
     if end > size:
         raise _cut(size)
-    position = body
+    position, allowed, inner = body, _IN_SEGMENT, end
     for _ in range(_MAX_PIECES):
-        if position >= end:
-            return
-        _identifier, body, length = _element(file, position, size)
+        if position >= inner:
+            if inner == end:
+                return
+            allowed, inner = _IN_SEGMENT, end
+            continue
+        identifier, body, length = _element(file, position, size)
+        if identifier not in allowed:
+            raise DamagedMedia(f"no element of a Matroska segment at byte {position}.")
         if length < 0:  # a live stream: its clusters say nothing about their size
             return
         position = body + length
-        if position > size:
+        if position > inner:
             raise _cut(size)
+        if identifier == _CLUSTER:
+            position, allowed, inner = body, _IN_CLUSTER, position
     raise LimitExceeded(f"the file has more than {_MAX_PIECES} elements.")
 
 
 def _avi(file: BinaryIO, size: int) -> None:
-    position, first = 0, True
-    while position + 12 <= size:
+    """RIFF chunks, and in the list of media data also those of the frames."""
+    position, inside = 0, [size]
+    for _ in range(_MAX_PIECES):
+        while len(inside) > 1 and position >= inside[-1]:
+            position = inside.pop()
+        if position + 8 > size:
+            break
         head = read_at(file, position, 12)
-        if head[:4] != b"RIFF" or head[8:12] not in (b"AVI ", b"AVIX"):
-            if first:
+        kind, length, form = head[:4], int.from_bytes(head[4:8], "little"), head[8:12]
+        end = position + 8 + length + (length & 1)
+        if len(inside) == 1 and (kind != b"RIFF" or form not in (b"AVI ", b"AVIX")):
+            if not position:
                 raise DamagedMedia("not an AVI file.")
             return  # something else stands behind it, which belongs to nobody
-        position += 8 + int.from_bytes(head[4:8], "little")
-        position += position & 1
-        first = False
-    if position > size + 1 or first:
-        raise _cut(size)
+        if not all(32 <= letter < 127 for letter in kind):
+            raise DamagedMedia(f"no RIFF chunk at byte {position}.")
+        if end > inside[-1] + 1:
+            raise _cut(size)
+        if kind == b"RIFF" or (kind == b"LIST" and form in (b"movi", b"rec ")):
+            inside.append(end)
+            end = position + 12
+        position = end
+    else:
+        raise LimitExceeded(f"the file has more than {_MAX_PIECES} chunks.")
 
 
 def _flv(file: BinaryIO, size: int) -> None:
