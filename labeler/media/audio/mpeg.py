@@ -17,7 +17,16 @@ from labeler.media.audio.headers import Header
 from labeler.media.containers import id3
 from labeler.media.containers.stream import file_size, read_at
 
-__all__ = ["AAC_RATES", "frame_length", "is_adts", "is_mpeg", "read_adts", "read_mpeg"]
+__all__ = [
+    "AAC_RATES",
+    "adts_length",
+    "frame_length",
+    "is_adts",
+    "is_mpeg",
+    "nearest_rate",
+    "read_adts",
+    "read_mpeg",
+]
 
 _RATES = {3: (44100, 48000, 32000), 2: (22050, 24000, 16000), 0: (11025, 12000, 8000)}
 _KBPS = {
@@ -96,12 +105,22 @@ def frame_length(buffer: bytes, at: int) -> int:
     return _lengths()[(buffer[at + 1] << 8 | buffer[at + 2]) - 0xE000]
 
 
-def _adts_length(buffer: bytes, at: int) -> int:
+def adts_length(buffer: bytes, at: int) -> int:
     """Bytes of the ADTS frame whose header stands there, 0 if none does."""
     if buffer[at] != 255 or buffer[at + 1] & 0xF6 != 0xF0 or buffer[at + 2] >> 2 & 15 > 12:
         return 0
     length = (buffer[at + 3] & 3) << 11 | buffer[at + 4] << 3 | buffer[at + 5] >> 5
     return length if length >= 7 else 0
+
+
+def nearest_rate(bit_rate: int, sample_rate: int, layer: int) -> int:
+    """The bit rate of the format's table that is nearest, bits a second.
+
+    >>> nearest_rate(127_997, 44100, 3)
+    128000
+    """
+    table = _KBPS[1 if sample_rate >= 32000 else 2, layer if sample_rate >= 32000 else 2]
+    return min((1000 * kbps for kbps in table), key=lambda rate: abs(rate - bit_rate))
 
 
 def is_mpeg(head: bytes) -> bool:
@@ -117,8 +136,8 @@ def is_mpeg(head: bytes) -> bool:
 
 def is_adts(head: bytes) -> bool:
     """True if bytes look like the beginning of an ADTS stream, as far as they reach."""
-    length = _adts_length(head, 0) if len(head) >= 7 else 0
-    return length > 0 and (len(head) < length + 7 or _adts_length(head, length) > 0)
+    length = adts_length(head, 0) if len(head) >= 7 else 0
+    return length > 0 and (len(head) < length + 7 or adts_length(head, length) > 0)
 
 
 def _bounds(source: BinaryIO) -> tuple[int, int]:
@@ -268,7 +287,7 @@ def read_adts(source: BinaryIO) -> Header:
         UnsupportedMedia: for another profile than Low Complexity.
     """
     start, end = _bounds(source)
-    walk = _walk(source, start, end, _adts_length, (0xFE, 0xFC), 7)
+    walk = _walk(source, start, end, adts_length, (0xFE, 0xFC), 7)
     head = read_at(source, walk.start, 7)
     rate = AAC_RATES[head[2] >> 2 & 15]
     configuration = (head[2] & 1) << 2 | head[3] >> 6

@@ -50,18 +50,21 @@ def read_ogg(source: BinaryIO) -> Header:
         frames, slack = max(0, last.granule - head[3]), 0
         if chain or first > 4 * head[1] or last.granule >> 62:
             slack = -1
+    bits = (int.from_bytes(sound.packets[0][27:35], "big") >> 36 & 31) + 1 if sound.kind == "flac" else 0
     damage = ""
     if last is not None and not chain and not last.flags & 4:
         damage = "the stream has no last page: it is cut off."
     seconds = frames / head[1]
+    measured = round((file_size(source) - sound.end) * 8 / seconds) if seconds > 0.01 else 0
     return Header(
         container="ogg",
         codec=head[0],
         rate=head[1],
         channels=head[2],
+        bits=bits,
         frames=frames,
         slack=slack,
-        bit_rate=round(file_size(source) * 8 / seconds) if seconds > 0.01 else 0,
+        bit_rate=_nominal(sound) or measured,
         vbr=True,
         damage="several streams follow one another (chained)." if chain else damage,
     )
@@ -82,3 +85,10 @@ def _identify(stream: Stream) -> tuple[str, int, int, int]:
         packed = int.from_bytes(data[27:35], "big")
         return "flac", packed >> 44, (packed >> 41 & 7) + 1, 0
     raise DamagedMedia(f"the {stream.kind} header is too short.")
+
+
+def _nominal(stream: Stream) -> int:
+    """The bit rate that a Vorbis header names, 0 if none; it tells the quality asked for, whatever the content."""
+    data = stream.packets[0]
+    nominal = int.from_bytes(data[20:24], "little", signed=True) if stream.kind == "vorbis" else 0
+    return nominal if 0 < nominal < 10_000_000 else 0

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable
+from pathlib import Path
 from typing import BinaryIO
 
 from labeler.errors import DamagedMedia, LimitExceeded, UnsupportedMedia
 from labeler.media.audio import headers, mp4sound, mpeg, oggsound
+from labeler.media.audio.decode import decoded_format
 from labeler.media.audio.headers import Header
 from labeler.media.audio.info import AudioInfo
 from labeler.media.containers import id3
@@ -37,6 +40,7 @@ _READERS: dict[str, Callable[[BinaryIO], Header]] = {
     "audio/aac": mpeg.read_adts,
     "audio/aiff": headers.read_aiff,
 }
+_SBR_BELOW = 24000
 _MAX_RATE = 1_000_000
 _MAX_CHANNELS = 64
 
@@ -66,18 +70,24 @@ def probe(file: BinaryIO, size: int, name: str, *, limits: Limits = DEFAULT_LIMI
     except (DamagedMedia, UnsupportedMedia, LimitExceeded) as error:
         error.path = error.path or name
         raise
+    if header.codec == "aac" and header.rate <= _SBR_BELOW and Path(name).is_file():
+        header = _with_sbr(header, Path(name), media_type, size)
     if not 0 < header.rate <= _MAX_RATE or not 0 < header.channels <= _MAX_CHANNELS:
         raise DamagedMedia(
             f"{header.channels} channels at {header.rate} Hz cannot be; the header is damaged.", path=name
         )
     limits.check_seconds(header.frames / header.rate, path=name)
     suffix = name[name.rfind(".") :].lower() if "." in name.rpartition("/")[2][1:] else ""
+    return _info(header, media_type, size, not suffix or suffix in EXTENSIONS[media_type])
+
+
+def _info(header: Header, media_type: str, size: int, matches: bool = True) -> AudioInfo:
     return AudioInfo(
         info=MediaInfo(
             media_type=media_type,
             modality=Modality.AUDIO,
             size=size,
-            extension_matches=not suffix or suffix in EXTENSIONS[media_type],
+            extension_matches=matches,
             duration=round(header.frames / header.rate, 6),
             codec=header.codec,
             sample_rate=header.rate,
@@ -92,6 +102,17 @@ def probe(file: BinaryIO, size: int, name: str, *, limits: Limits = DEFAULT_LIMI
         slack=header.slack,
         data=header.data,
         damage=header.damage,
+    )
+
+
+def _with_sbr(header: Header, path: Path, media_type: str, size: int) -> Header:
+    """Spectral band replication need not be declared: only the decoder sees that it doubles the rate."""
+    rate, channels, _ = decoded_format(path, _info(header, media_type, size))
+    if rate == header.rate and channels == header.channels:
+        return header
+    frames = header.frames * rate // header.rate
+    return dataclasses.replace(
+        header, rate=rate, channels=channels, frames=frames, slack=max(header.slack, 4096)
     )
 
 

@@ -10,11 +10,11 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import BinaryIO, Literal
 
-from labeler.errors import DamagedMedia, LimitExceeded
+from labeler.errors import DamagedMedia, LimitExceeded, OutputError
 from labeler.media.containers.riff import Chunk
 from labeler.media.containers.stream import copy_range, read_at
 
-__all__ = ["MAX_CHUNKS", "MAX_PAYLOAD", "Piece", "payload", "total", "walk", "write"]
+__all__ = ["MAX_CHUNKS", "MAX_PAYLOAD", "Made", "Piece", "payload", "total", "walk", "write"]
 
 MAX_CHUNKS = 20_000
 MAX_PAYLOAD = 64 << 20
@@ -24,8 +24,21 @@ Order = Literal["little", "big"]
 
 
 @dataclass(frozen=True, slots=True)
+class Made:
+    """The data of a chunk as it is being made: its size is known before its bytes are.
+
+    Attributes:
+        size: bytes.
+        pieces: the bytes, in pieces.
+    """
+
+    size: int
+    pieces: Iterable[bytes]
+
+
+@dataclass(frozen=True, slots=True)
 class Piece:
-    """A chunk to write: bytes, or a chunk of the source that is copied.
+    """A chunk to write: bytes, a chunk of the source that is copied, or data that is being made.
 
     Attributes:
         kind: FourCC.
@@ -33,12 +46,12 @@ class Piece:
     """
 
     kind: bytes
-    content: bytes | Chunk
+    content: bytes | Chunk | Made
 
     @property
     def size(self) -> int:
         """Number of data bytes."""
-        return self.content.size if isinstance(self.content, Chunk) else len(self.content)
+        return len(self.content) if isinstance(self.content, bytes) else self.content.size
 
 
 def walk(
@@ -99,13 +112,38 @@ def total(pieces: Iterable[Piece]) -> int:
     return sum(8 + piece.size + (piece.size & 1) for piece in pieces)
 
 
-def write(source: BinaryIO, target: BinaryIO, pieces: Sequence[Piece], order: Order) -> None:
-    """Write chunks one after the other; a size above 32 bits is written as 0xFFFFFFFF (RF64)."""
+def write(
+    source: BinaryIO, target: BinaryIO, pieces: Sequence[Piece], order: Order, *, elsewhere: bytes = b""
+) -> None:
+    """Write chunks one after the other; a size above 32 bits is written as 0xFFFFFFFF (RF64).
+
+    Args:
+        source: what chunks are copied from.
+        target: where they go.
+        pieces: the chunks.
+        order: of the bytes in a size field.
+        elsewhere: kind of the chunk whose size stands somewhere else, and is 0xFFFFFFFF here.
+
+    Raises:
+        OutputError: if data that is being made has another size than was announced.
+    """
     for piece in pieces:
-        target.write(piece.kind + min(piece.size, 0xFFFFFFFF).to_bytes(4, order))
+        size = 0xFFFFFFFF if piece.kind == elsewhere else min(piece.size, 0xFFFFFFFF)
+        target.write(piece.kind + size.to_bytes(4, order))
         if isinstance(piece.content, Chunk):
             copy_range(source, target, piece.content.body, piece.content.body + piece.size)
+        elif isinstance(piece.content, Made):
+            _write_made(target, piece.content)
         else:
             target.write(piece.content)
         if piece.size & 1:
             target.write(b"\0")
+
+
+def _write_made(target: BinaryIO, made: Made) -> None:
+    written = 0
+    for data in made.pieces:
+        target.write(data)
+        written += len(data)
+    if written != made.size:
+        raise OutputError(f"{written} bytes of sound were made where {made.size} were announced.")

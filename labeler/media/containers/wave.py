@@ -150,7 +150,7 @@ def write(source: BinaryIO, target: BinaryIO, form: bytes, pieces: Sequence[Piec
     table = [(piece.kind, piece.size) for piece in others]
     head = ds64(4 + iff.total(pieces) + 8 + DS64 + 12 * len(table), data_size, table)
     target.write(form + b"\xff\xff\xff\xff" + b"WAVE" + head)
-    iff.write(source, target, pieces, "little")
+    iff.write(source, target, pieces, "little", elsewhere=b"data")
 
 
 def ds64(riff_size: int, data_size: int, table: Sequence[tuple[bytes, int]] = ()) -> bytes:
