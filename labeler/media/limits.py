@@ -19,6 +19,7 @@ class Limits:
         frames: number of frames of an animation.
         file_bytes: size of a file that is read into memory as a whole.
         stream_bytes: size of a file that is streamed: sound and video.
+        seconds: duration of sound and video (48 hours).
     """
 
     pixels: int = 100_000_000
@@ -26,6 +27,7 @@ class Limits:
     frames: int = 10_000
     file_bytes: int = 1 << 30
     stream_bytes: int = 64 << 30
+    seconds: float = 48 * 3600.0
 
     def check_bytes(self, size: int, *, path: object = None) -> None:
         """Raise LimitExceeded if a file is too large to be read into memory."""
@@ -41,6 +43,15 @@ class Limits:
         if size > self.stream_bytes:
             raise LimitExceeded(
                 f"the file has {size / 1e9:.1f} GB; the limit is {self.stream_bytes / 1e9:.0f} GB.", path=path
+            )
+
+    def check_seconds(self, seconds: float, *, path: object = None) -> None:
+        """Raise LimitExceeded if sound or video lasts too long."""
+        if seconds > self.seconds:
+            raise LimitExceeded(
+                f"it lasts {seconds / 3600:.1f} hours; the limit is {self.seconds / 3600:.0f}.",
+                remedy="Cut it into parts.",
+                path=path,
             )
 
     def check_frame(self, width: int, height: int, *, path: object = None) -> None:
