@@ -1,0 +1,1 @@
+"""The audible mark: what it sounds like, how it is laid into a programme, and how it is found again."""
