@@ -102,10 +102,10 @@ def _load(
 def _open(
     source: BinaryIO, info: MediaInfo, sidecar: bytes | None, trusted: Trust | None
 ) -> tuple[dict[str, Any], CredentialsReport | None]:
-    import c2pa
-
     if sidecar is None and info.media_type in intext.TYPES:
         return _open_text(source, info, trusted)
+    import c2pa
+
     carrier = "embedded" if sidecar is None else "sidecar"
     if reason := guard.refusal(source if sidecar is None else io.BytesIO(sidecar)):
         return {}, _cannot_tell(f"{reason}: it was not opened.", carrier)
@@ -137,8 +137,6 @@ def _open_text(
     source: BinaryIO, info: MediaInfo, trusted: Trust | None
 ) -> tuple[dict[str, Any], CredentialsReport | None]:
     """The manifest inside a text: c2pa reads it without the text, and the binding is checked here."""
-    import c2pa
-
     source.seek(0)
     found = intext.find(source.read(), info.media_type)
     if found is None:
@@ -149,6 +147,8 @@ def _open_text(
         return {}, report
     if reason := guard.refusal(io.BytesIO(found.manifest)):
         return {}, _cannot_tell(f"{reason}: it was not opened.", _IN_TEXT)
+    import c2pa
+
     try:
         context = trust.reading_context(trusted)
         with c2pa.Reader("text/plain", io.BytesIO(), found.manifest, context=context) as reader:

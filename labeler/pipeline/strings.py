@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 from labeler import profiles
 from labeler.core.keys import PUBLIC_KEY, WatermarkKey
@@ -25,6 +26,9 @@ from labeler.profiles import checks
 from labeler.types import CredentialsReport, Label, Layers, Modality, Report, State
 from labeler.visible import text as visible
 from labeler.watermark import texttag
+
+if TYPE_CHECKING:
+    from labeler.credentials.trust import Trust
 
 __all__ = ["label_text", "verify_text"]
 
@@ -96,15 +100,21 @@ def _decode(data: bytes) -> str:
 
 
 def verify_text(
-    text: str, *, kind: str = "text", keys: Sequence[WatermarkKey] = (PUBLIC_KEY,), profile: str = ""
+    text: str,
+    *,
+    kind: str = "text",
+    keys: Sequence[WatermarkKey] = (PUBLIC_KEY,),
+    profile: str = "",
+    trust: Trust | None = None,
 ) -> Report:
-    """Look at a string: visible wording at its ends, labels in it, tags.
+    """Look at a string: visible wording at its ends, labels in it, tags, a C2PA manifest inside it.
 
     Args:
         text: any text.
         kind: ``text``, ``markdown`` or ``html``.
         keys: watermark keys whose tags are looked for.
         profile: judge against this profile, or "" for no judgement.
+        trust: whose signatures to trust.
 
     Returns:
         A report as of a file; ``path`` is "". Without a tag the watermark layer says that a statistical
@@ -114,6 +124,7 @@ def verify_text(
         raise UsageError(f"kind must be one of {', '.join(_TYPES)}.")
     data = _encode(text)
     form = format_of(_TYPES[kind])
+    from labeler.credentials import intext
     from labeler.metadata.textslots import HtmlSlot
 
     slot = HtmlSlot() if kind == "html" else MarkdownSlot()
@@ -121,8 +132,9 @@ def verify_text(
     layers = Layers(
         visible=visible.detect(form.edges(data)),
         metadata=found,
-        watermark=texttag.detect(text, keys),
-        credentials=CredentialsReport(state=State.NOT_APPLICABLE, reason="a string carries no credentials"),
+        watermark=texttag.detect_bytes(form.raw_text(data), keys),
+        credentials=intext.read_in_text(data, _TYPES[kind], trust)
+        or CredentialsReport(state=State.NOT_APPLICABLE, reason="the string carries no manifest"),
     )
     pairs = reconcile.consistency(layers)
     return Report(

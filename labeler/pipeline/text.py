@@ -99,7 +99,8 @@ def mark_paragraphs(data: bytes, media_type: str, words: str) -> bytes:
     mark = f"〔{words}〕"
 
     def add(part: str) -> str:
-        return part if texttag.remove(part).endswith(mark) else part + mark
+        heading = media_type == "text/markdown" and part.lstrip().startswith("#")
+        return part if heading or texttag.remove(part).endswith(mark) else part + mark
 
     return format_of(media_type).retext(data, lambda text: visible.between(text, add))
 

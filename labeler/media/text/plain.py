@@ -115,7 +115,7 @@ class _Plain:
     fences = False
 
     def raw_text(self, data: bytes) -> bytes:
-        return decode(data).body
+        return _shown(decode(data).body)
 
 
 def _paragraphs(body: bytes, change: Retext, *, fences: bool) -> bytes:
