@@ -16,6 +16,9 @@ from labeler.types import Finding
 
 __all__ = ["Coded", "Encoder", "of"]
 
+_PAGE = 100_000
+"""Microseconds of sound on an Ogg page at most: where all stands on one, ffmpeg cuts the padding at the wrong end."""
+
 _LEAST_AAC = 0.6
 """Bits a sample below which the AAC-LC encoder at hand fails the ear; HE-AAC, which ffmpeg cannot write, goes lower."""
 
@@ -108,7 +111,7 @@ def _mp3_rate(info: AudioInfo, rate: int) -> dict[str, Any]:
 def _vorbis(info: AudioInfo) -> Coded:
     """Ogg Vorbis at the quality that belongs to the bit rate: libvorbis takes only rates that it knows."""
     for rate in (info.bit_rate, info.bit_rate * 3 // 4, info.bit_rate * 4 // 3, info.bit_rate // 2, 0):
-        options: dict[str, Any] = {"acodec": "libvorbis"}
+        options: dict[str, Any] = {"acodec": "libvorbis", "page_duration": _PAGE}
         options |= {"audio_bitrate": rate} if rate else {"aq": 5}
         how = Coded("pcm_f32le", "ogg", options)
         if _works(how, info):

@@ -6,7 +6,7 @@ header, and as many samples as the header tells. A file that fails is never labe
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from pathlib import Path
 
 import numpy as np
@@ -17,9 +17,10 @@ from labeler.media import ffmpeg
 from labeler.media.audio import pcm
 from labeler.media.audio.headers import wave_format
 from labeler.media.audio.info import PCM, AudioInfo
+from labeler.media.containers import ogg
 from labeler.media.limits import DEFAULT_LIMITS, Limits
 
-__all__ = ["MAX_CHANNELS", "Decoded", "blocks", "decoded_format", "is_native"]
+__all__ = ["MAX_CHANNELS", "Decoded", "blocks", "decoded_format", "is_native", "mono"]
 
 MAX_CHANNELS = 8
 """Channels that the signal layers take: 7.1."""
@@ -47,7 +48,7 @@ def blocks(
     seconds: float = 10.0,
     strict: bool = True,
     limits: Limits = DEFAULT_LIMITS,
-) -> Iterator[NDArray[np.float32]]:
+) -> Generator[NDArray[np.float32], None, None]:
     """The sound of a file from its beginning to its end.
 
     Args:
@@ -79,6 +80,9 @@ def blocks(
         for piece in pcm.read(path, info, size):
             yield pcm.to_float(piece, PCM[info.codec], info.channels)
         return
+    if strict and info.container == "ogg":
+        with path.open("rb") as file:
+            ogg.check(file)
     with Decoded(path, info, strict=strict) as decoder:
         if (decoder.rate, decoder.channels) != (info.sample_rate, info.channels):
             raise DamagedMedia(
@@ -105,8 +109,9 @@ def _counted(
         return
     decoder.finish()
     surplus = count - info.frames
-    known = info.slack >= 0
-    if not count or (known and not -info.slack <= surplus <= (_VORBIS_BLOCK if trims else info.slack)):
+    if not count or (
+        info.slack >= 0 and not -info.slack <= surplus <= max(info.slack, _VORBIS_BLOCK * trims)
+    ):
         raise DamagedMedia(
             f"the header tells {info.frames} samples, and {count} can be decoded.",
             remedy="The file is cut off or damaged; convert it afresh from a whole one.",
@@ -177,6 +182,26 @@ class Decoded:
     def finish(self) -> None:
         """Raise DamagedMedia unless ffmpeg ended well."""
         self._reader.finish()
+
+
+def mono(path: Path, info: AudioInfo, rate: int, *, seconds: float) -> NDArray[np.float32]:
+    """The beginning of a short file as one channel at another rate.
+
+    Args:
+        path: the file.
+        info: what ``probe`` found in it.
+        rate: Hz, of the result.
+        seconds: not more than so much is read.
+
+    Returns:
+        float32 (n,), full scale 1.
+    """
+    node = ffmpeg.source(path, ffmpeg.DEMUXERS[info.info.media_type], err_detect=_CHECKS)["a:0"]
+    out = node.output("pipe:", f="f32le", acodec="pcm_f32le", ac=1, ar=rate, t=seconds)
+    data = ffmpeg.run(
+        out.global_args("-xerror"), path=path, what="decode", limit=4 * int(rate * (seconds + 1))
+    )
+    return np.frombuffer(data, "<f4").astype(np.float32)
 
 
 def decoded_format(path: Path, info: AudioInfo) -> tuple[int, int, int]:

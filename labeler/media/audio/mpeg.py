@@ -243,7 +243,7 @@ def read_mpeg(source: BinaryIO) -> Header:
     damage = "the last frame is cut off." if walk.cut else ""
     if declared > frames:
         damage = f"the stream is cut off: {declared} frames declared, {frames} there."
-    slack = 0 if walk.lost == 0 and not damage and declared in (0, frames) else -1
+    slack = -1 if walk.lost or damage or declared not in (0, frames) else frame.samples if skipped else 0
     size = walk.size - (frame.length if is_tag else 0)
     codec = {1: "mp1", 2: "mp2", 3: "mp3"}[frame.layer]
     return Header(

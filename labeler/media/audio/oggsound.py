@@ -18,6 +18,7 @@ __all__ = ["read_ogg"]
 
 _NO_GRANULE = (1 << 64) - 1
 _OPUS_RATE = 48000
+_VORBIS_BLOCK = 8192
 
 
 def read_ogg(source: BinaryIO) -> Header:
@@ -29,7 +30,6 @@ def read_ogg(source: BinaryIO) -> Header:
     """
     last: Page | None = None
     first = 0
-    serials: list[int] = []
     chain = 0
     streams = ogg.streams(source, chained=False)
     sounds = [stream for stream in streams if stream.kind]
@@ -40,14 +40,14 @@ def read_ogg(source: BinaryIO) -> Header:
     for page in ogg.pages(source, sound.end):
         if page.first:
             chain += 1
-        serials.append(page.serial) if page.serial not in serials and len(serials) < 100 else None
         if page.serial == sound.serial and page.granule != _NO_GRANULE:
             first = first or page.granule
             last = page
     head = _identify(sound)
     frames, slack = 0, -1
     if last is not None:
-        frames, slack = max(0, last.granule - head[3]), 0
+        # of a stream on a single page ffmpeg cuts the padding at the wrong end: up to one block of Vorbis
+        frames, slack = max(0, last.granule - head[3]), _VORBIS_BLOCK if sound.kind == "vorbis" else 0
         if chain or first > 4 * head[1] or last.granule >> 62:
             slack = -1
     bits = (int.from_bytes(sound.packets[0][27:35], "big") >> 36 & 31) + 1 if sound.kind == "flac" else 0

@@ -4,7 +4,7 @@ Sources: RFC 3533 (pages, lacing, CRC), RFC 7845 (Opus: OpusHead, OpusTags), Vor
 (sections 4.2 and 5), FLAC in Ogg (RFC 9639 section 10.1), Speex manual.
 
 The header packets of a stream are laid out on new pages; when their number changes, the pages behind are
-renumbered and their checksums computed anew. Packets of sound, page sizes and granule positions stay.
+renumbered and their checksums computed anew. Packets of sound, their pages and granule positions stay.
 """
 
 from __future__ import annotations
@@ -15,10 +15,10 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import BinaryIO
 
-from labeler.errors import DamagedMedia, LimitExceeded, UnsupportedMedia
+from labeler.errors import DamagedMedia, LimitExceeded
 from labeler.media.containers.stream import file_size, read_at
 
-__all__ = ["Page", "Stream", "checksum", "pages", "rewrite", "streams"]
+__all__ = ["Page", "Stream", "check", "checksum", "pages", "rewrite", "streams"]
 
 _MAX_HEADERS = 64 << 20
 _MAX_STREAMS = 1_000
@@ -72,6 +72,10 @@ class Stream:
         start: offset of its first page.
         end: offset behind the last page of its headers.
         done: true when the comment packet, and on Vorbis the set-up packet, has been read.
+        rest: beginning of a packet that is not complete.
+        held: pages of the headers behind the first.
+        shift: by how much pages behind the headers are renumbered.
+        behind: lacing and body of sound on the last of them, where some encoders put it.
     """
 
     serial: int
@@ -83,6 +87,7 @@ class Stream:
     rest: bytearray = field(default_factory=bytearray)
     held: list[Page] = field(default_factory=list)
     shift: int = 0
+    behind: tuple[bytes, bytes] = (b"", b"")
 
     @property
     def comment(self) -> bytes:
@@ -118,6 +123,22 @@ def pages(source: BinaryIO, start: int = 0, size: int | None = None) -> Iterator
         granule, serial, sequence = struct.unpack_from("<QII", head, 6)
         yield Page(position, head[5], granule, serial, sequence, lacing, length)
         position += length
+
+
+def check(source: BinaryIO) -> None:
+    """Read every page.
+
+    Raises:
+        DamagedMedia: if a checksum is wrong or a page is missing.
+    """
+    expected: dict[int, int] = {}
+    for page in pages(source):
+        data = read_at(source, page.start, page.size, exact=True)
+        if checksum(data[:22] + bytes(4) + data[26:]) != int.from_bytes(data[22:26], "little"):
+            raise DamagedMedia(f"the Ogg page at byte {page.start} is damaged: its checksum is wrong.")
+        if not page.first and expected.get(page.serial, page.sequence) != page.sequence:
+            raise DamagedMedia(f"a page is missing before byte {page.start}.")
+        expected[page.serial] = page.sequence + 1
 
 
 def streams(source: BinaryIO, *, chained: bool = True) -> tuple[Stream, ...]:
@@ -162,7 +183,6 @@ def rewrite(source: BinaryIO, target: BinaryIO, change: Callable[[int, Stream], 
 
     Raises:
         DamagedMedia: if pages cannot be walked, or headers are cut off.
-        UnsupportedMedia: if sound shares a page with the headers, which the formats forbid.
         LimitExceeded: if headers are absurdly large.
     """
     active: dict[int, Stream] = {}
@@ -206,8 +226,12 @@ def _body(source: BinaryIO, page: Page) -> bytes:
 def _collect(source: BinaryIO, stream: Stream, page: Page) -> None:
     """Take the packets of a header page; the headers end with the page on which the last of them ends."""
     data = _body(source, page)
+    enough = 3 if stream.kind == "vorbis" else 2
     position = 0
-    for length in page.lacing:
+    for index, length in enumerate(page.lacing):
+        if len(stream.packets) >= enough:
+            stream.behind = (page.lacing[index:], data[position:])
+            break
         stream.rest += data[position : position + length]
         position += length
         if length < 255:
@@ -216,8 +240,7 @@ def _collect(source: BinaryIO, stream: Stream, page: Page) -> None:
     if len(stream.rest) + sum(map(len, stream.packets)) > _MAX_HEADERS:
         raise LimitExceeded(f"the headers of an Ogg stream are larger than {_MAX_HEADERS} bytes.")
     stream.end = page.start + page.size
-    enough = 3 if stream.kind == "vorbis" else 2
-    stream.done = len(stream.packets) >= enough and not stream.rest
+    stream.done = len(stream.packets) >= enough
 
 
 def _headers(source: BinaryIO, target: BinaryIO, stream: Stream, comment: bytes | None) -> None:
@@ -226,14 +249,25 @@ def _headers(source: BinaryIO, target: BinaryIO, stream: Stream, comment: bytes 
         for page in stream.held:
             target.write(read_at(source, page.start, page.size, exact=True))
         return
-    if any(page.granule not in (0, _NO_GRANULE) for page in stream.held):
-        raise UnsupportedMedia("sound shares an Ogg page with the headers.", remedy="Remux the file first.")
     packets = [comment, *stream.packets[2:]]
-    first = stream.held[0].sequence
+    first, last = stream.held[0].sequence, stream.held[-1]
     written = list(_lay_out(packets, stream.serial, first))
+    lacing, body = stream.behind
+    if lacing:
+        head = _head(last.flags & _LAST, last.granule, stream.serial, len(lacing))
+        written.append(_renumbered(head + lacing + body, first + len(written)))
+    elif last.flags & _LAST:  # a stream without sound
+        written[-1] = _renumbered(
+            written[-1][:5] + bytes([written[-1][5] | _LAST]) + written[-1][6:], first + len(written) - 1
+        )
     for data in written:
         target.write(data)
-    stream.shift = first + len(written) - (stream.held[-1].sequence + 1)
+    stream.shift = first + len(written) - (last.sequence + 1)
+
+
+def _head(flags: int, granule: int, serial: int, segments: int) -> bytes:
+    """A page header without number and checksum."""
+    return struct.pack("<4sBBQIIIB", b"OggS", 0, flags, granule, serial, 0, 0, segments)
 
 
 def _lay_out(packets: list[bytes], serial: int, sequence: int) -> Iterator[bytes]:
@@ -245,17 +279,7 @@ def _lay_out(packets: list[bytes], serial: int, sequence: int) -> Iterator[bytes
         part = lacing[at : at + 255]
         size = sum(part)
         granule = _NO_GRANULE if min(part) == 255 else 0
-        head = struct.pack(
-            "<4sBBQIIIB",
-            b"OggS",
-            0,
-            _CONTINUED if continued else 0,
-            granule,
-            serial,
-            sequence & 0xFFFFFFFF,
-            0,
-            len(part),
-        )
+        head = _head(_CONTINUED if continued else 0, granule, serial, len(part))
         yield _renumbered(head + part + body[position : position + size], sequence)
         continued = part[-1] == 255
         position += size
