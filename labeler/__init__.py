@@ -1,12 +1,23 @@
 """Label AI-generated media, and verify the labels.
 
-``label_file`` and ``verify_file`` work on files, ``label_image`` and ``verify_image`` on arrays, ``label_text``
-and ``verify_text`` on strings. Nothing
-heavy is imported before one of them is called.
+``label_file`` and ``verify_file`` work on files; ``label_image``, ``label_audio``, ``label_frames`` and their
+``verify_`` partners on arrays; ``label_text`` and ``verify_text`` on strings. Nothing heavy is imported before one
+of them is called.
 """
 
 from labeler._version import __version__
-from labeler.api import label_file, label_image, label_text, verify_file, verify_image, verify_text
+from labeler.api import (
+    label_audio,
+    label_file,
+    label_frames,
+    label_image,
+    label_text,
+    verify_audio,
+    verify_file,
+    verify_frames,
+    verify_image,
+    verify_text,
+)
 from labeler.errors import LabelerError
 from labeler.pipeline.options import LabelOptions, VerifyOptions
 from labeler.types import Label, LabelResult, Layer, Report, State, Verdict
@@ -22,10 +33,14 @@ __all__ = [
     "Verdict",
     "VerifyOptions",
     "__version__",
+    "label_audio",
     "label_file",
+    "label_frames",
     "label_image",
     "label_text",
+    "verify_audio",
     "verify_file",
+    "verify_frames",
     "verify_image",
     "verify_text",
 ]

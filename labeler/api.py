@@ -13,6 +13,7 @@ Options are those of ``labeler.LabelOptions`` and ``labeler.VerifyOptions``, as 
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -25,7 +26,18 @@ if TYPE_CHECKING:
 
     Array = npt.NDArray[np.uint8 | np.uint16]
 
-__all__ = ["label_file", "label_image", "label_text", "verify_file", "verify_image", "verify_text"]
+__all__ = [
+    "label_audio",
+    "label_file",
+    "label_frames",
+    "label_image",
+    "label_text",
+    "verify_audio",
+    "verify_file",
+    "verify_frames",
+    "verify_image",
+    "verify_text",
+]
 
 
 def label_file(
@@ -135,3 +147,79 @@ def verify_image(array: Array, **options: Any) -> Report:
     from labeler.pipeline.arrays import verify_array
 
     return verify_array(array, VerifyOptions.of(**options))
+
+
+def label_audio(samples: npt.NDArray[Any], rate: int, **options: Any) -> npt.NDArray[Any]:
+    """Label sound inside a pipeline: the audible mark and the watermark (a file carries the other layers).
+
+    ``labeler.pipeline.streams.AudioLabeler`` does the same block by block.
+
+    Args:
+        samples: n or n x channels, float, full scale 1.
+        rate: sample rate, Hz.
+        **options: fields of ``LabelOptions``: ``producer``, ``produce_id``, ``audible``, ``audible_place``, ...
+
+    Returns:
+        Sound of the same form; longer only if the audible mark is inserted instead of mixed in.
+
+    Raises:
+        UsageError: another form, or a layer that the sound cannot carry.
+
+    >>> import numpy as np
+    >>> noise = np.random.default_rng(1).normal(0, 0.1, 80000).astype(np.float32)
+    >>> labelled = label_audio(noise, 16000, producer="demo", layers="watermark")
+    >>> labelled.shape == noise.shape
+    True
+    """
+    from labeler.pipeline.streams import label_samples
+
+    return label_samples(samples, rate, LabelOptions.of(**options))
+
+
+def verify_audio(samples: npt.NDArray[Any], rate: int, **options: Any) -> Report:
+    """Listen for the audible mark and the watermark.
+
+    Args:
+        samples: as for ``label_audio``.
+        rate: sample rate, Hz.
+        **options: fields of ``VerifyOptions``.
+    """
+    from labeler.pipeline.streams import verify_samples
+
+    return verify_samples(samples, rate, VerifyOptions.of(**options))
+
+
+def label_frames(
+    frames: Iterable[npt.NDArray[np.uint8]], **options: Any
+) -> Iterator[npt.NDArray[np.uint8]]:
+    """Label frames as they are made: the visible mark and the watermark; then encode them as you do.
+
+    The file made of them gets the other layers with ``label_file(..., layers="metadata,credentials")`` and the
+    same ``producer`` and ``produce_id``; its pictures stay as they are.
+
+    Args:
+        frames: H x W x 3 RGB, uint8, all of one size; the first 24 are held back to plan the mark.
+        **options: fields of ``LabelOptions``.
+
+    Returns:
+        As many frames, one by one.
+
+    Raises:
+        UsageError: another shape or dtype.
+    """
+    from labeler.pipeline import streams
+
+    return streams.label_frames(frames, LabelOptions.of(**options))
+
+
+def verify_frames(frames: Iterable[npt.NDArray[np.uint8]], rate: float, **options: Any) -> Report:
+    """Look for the visible mark and the watermark in a clip.
+
+    Args:
+        frames: as for ``label_frames``; an even spread of some sixty suffices for a short clip.
+        rate: frames a second of those given.
+        **options: fields of ``VerifyOptions``.
+    """
+    from labeler.pipeline import streams
+
+    return streams.verify_frames(frames, rate, VerifyOptions.of(**options))

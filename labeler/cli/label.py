@@ -69,6 +69,16 @@ __all__ = ["command"]
 )
 @option("--font", type=PATH, metavar="FILE", help="Font of the visible mark.")
 @option(
+    "--audible",
+    type=click.Choice(["speech", "rhythm", "both"]),
+    help="The mark in sound: spoken, Morse rhythm, or both.",
+)
+@option("--audible-place", default="", metavar="PLACE", help="start, end, both, or seconds.")
+@option(
+    "--audible-mode", type=click.Choice(["mix", "insert"]), help="Over the programme, or with room made for it."
+)
+@option("--prompt", type=PATH, metavar="FILE", help="A sound file to speak instead of labeler's words.")
+@option(
     "--key",
     default="public-1",
     show_default=True,
@@ -151,6 +161,8 @@ def _options(
     lang: str | None,
     position: str | None,
     training: str | None,
+    audible: str | None,
+    audible_mode: str | None,
     **settings: Any,
 ) -> LabelOptions:
     import os
@@ -164,6 +176,8 @@ def _options(
         lang=lang or "",
         training=training or "",
         position=position or "",
+        audible=audible or "",
+        audible_mode=audible_mode or "",
         passphrase=passphrase.encode() if passphrase else None,
         **settings,
     )

@@ -12,7 +12,7 @@ import os
 import stat
 from collections.abc import Callable
 from pathlib import Path
-from typing import BinaryIO, TypeVar
+from typing import Any, BinaryIO, TypeVar
 
 from labeler.errors import InputChanged, InputError, NotARegularFile
 from labeler.media.limits import DEFAULT_LIMITS, Limits
@@ -45,9 +45,10 @@ class Source:
         path: its name, for errors and reports; ``-`` for standard input.
         file: where it is on the disk, or None if it is in memory.
         size: bytes.
+        known: what a probe found in it, so that it is not probed again.
     """
 
-    __slots__ = ("_data", "_sha256", "_stamp", "file", "path", "size")
+    __slots__ = ("_data", "_sha256", "_stamp", "file", "known", "path", "size")
 
     def __init__(self, path: Path, data: bytes) -> None:
         self.path = path
@@ -56,6 +57,7 @@ class Source:
         self._data: bytes | None = data
         self._stamp: tuple[int, int, int] | None = None
         self._sha256 = ""
+        self.known: Any = None
 
     @classmethod
     def on_disk(cls, path: Path, file: Path) -> Source:

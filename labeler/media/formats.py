@@ -9,7 +9,7 @@ from labeler.media.sniff import EXTENSIONS
 
 __all__ = ["extensions"]
 
-_ROOMS = ("labeler.media.text.probe",)
+_ROOMS = ("labeler.media.text.probe", "labeler.media.audio.probe", "labeler.media.video.probe")
 
 
 @functools.cache

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from pathlib import PurePath
 
+from labeler.media.ffmpeg import DEMUXERS
 from labeler.types import Modality
 
 __all__ = ["EXTENSIONS", "describe", "extension_matches", "modality_of", "sniff"]
@@ -114,7 +115,9 @@ def _sniff_ftyp(head: bytes) -> str:
 
 def modality_of(media_type: str) -> Modality | None:
     """The modality of a type that labeler can label, else None."""
-    return Modality.IMAGE if media_type in EXTENSIONS else None
+    if media_type in EXTENSIONS:
+        return Modality.IMAGE
+    return Modality(media_type.partition("/")[0]) if media_type in DEMUXERS else None
 
 
 def extension_matches(media_type: str, name: str | PurePath) -> bool:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 
 from labeler import profiles
@@ -14,9 +16,20 @@ from labeler.pipeline.image import detect_frame, mark
 from labeler.pipeline.label import new_label, watermark_key
 from labeler.pipeline.options import LabelOptions, VerifyOptions
 from labeler.profiles import checks
-from labeler.types import CredentialsReport, Layer, Layers, MetadataReport, Modality, Report, State
+from labeler.types import (
+    CredentialsReport,
+    Finding,
+    Layer,
+    Layers,
+    MetadataReport,
+    Modality,
+    Report,
+    State,
+    VisibleReport,
+    WatermarkReport,
+)
 
-__all__ = ["label_array", "verify_array"]
+__all__ = ["asked_signals", "check_written", "label_array", "signal_report", "verify_array"]
 
 
 def label_array(array: Array, options: LabelOptions) -> Array:
@@ -28,11 +41,7 @@ def label_array(array: Array, options: LabelOptions) -> Array:
     frame = _frame(array)
     options.limits.check_frame(*frame.size)
     profile = profiles.load(options.profile)
-    asked = [layer for layer in options.layers or profile.layers if layer.is_signal]
-    if not asked:
-        raise UsageError(
-            "an array carries the visible mark and the watermark only.", remedy="Use label_file."
-        )
+    asked = asked_signals(options, Modality.IMAGE)
     frames, written, notes = mark(
         [frame],
         asked,
@@ -41,11 +50,31 @@ def label_array(array: Array, options: LabelOptions) -> Array:
         profile=profile,
         options=options,
     )
+    check_written(asked, written, notes)
+    marked = frames[0]
+    return marked.pixels if marked.alpha is None else np.dstack([marked.pixels, marked.alpha])
+
+
+def asked_signals(options: LabelOptions, modality: Modality) -> list[Layer]:
+    """The signal layers to write.
+
+    Raises:
+        UsageError: there are none.
+    """
+    layers = options.layers or profiles.load(options.profile).layers_for(modality)[0]
+    asked = [layer for layer in layers if layer.is_signal]
+    if not asked:
+        raise UsageError(
+            "an array carries the visible mark and the watermark only.", remedy="Use label_file."
+        )
+    return asked
+
+
+def check_written(asked: Sequence[Layer], written: Sequence[Layer], notes: Sequence[Finding]) -> None:
+    """Raise UsageError for a layer that was asked for and could not be written."""
     if missing := set(asked) - set(written):
         reasons = "; ".join(note.detail for note in notes)
         raise UsageError(f"the {' and the '.join(sorted(missing))} cannot be written: {reasons}")
-    marked = frames[0]
-    return marked.pixels if marked.alpha is None else np.dstack([marked.pixels, marked.alpha])
 
 
 def verify_array(array: Array, options: VerifyOptions) -> Report:
@@ -59,6 +88,13 @@ def verify_array(array: Array, options: VerifyOptions) -> Report:
     asked = [layer for layer in options.layers or tuple(Layer) if layer.is_signal]
     keys = KeyRing(options.home).all_keys()
     visible, watermark = detect_frame(frame, asked, keys=keys, quick=options.quick)
+    return signal_report(visible, watermark, Modality.IMAGE, options)
+
+
+def signal_report(
+    visible: VisibleReport, watermark: WatermarkReport, modality: Modality, options: VerifyOptions
+) -> Report:
+    """The report of samples that stand in no file."""
     layers = Layers(
         visible=visible,
         watermark=watermark,
@@ -67,10 +103,10 @@ def verify_array(array: Array, options: VerifyOptions) -> Report:
     )
     return Report(
         path="",
-        modality=Modality.IMAGE,
+        modality=modality,
         verdict=reconcile.verdict(layers, ()),
         layers=layers,
-        compliance=checks.judge(layers, profiles.load(options.profile), Modality.IMAGE)
+        compliance=checks.judge(layers, profiles.load(options.profile), modality)
         if options.profile
         else None,
     )

@@ -25,7 +25,7 @@ from labeler.types import (
     WatermarkReport,
 )
 
-__all__ = ["metadata_of", "probe", "signals_of"]
+__all__ = ["examine", "metadata_of", "probe", "signals_of"]
 
 
 class Probe(Protocol):
@@ -112,11 +112,29 @@ def probe(source: Source, limits: Limits) -> MediaInfo:
     if modality is None:
         raise UnsupportedMedia(describe(media_type, source.size), path=source.path)
     if source.file is not None:
-        stream = cast(StreamProbe, _load(_PROBE, modality))
-        with source.open() as file:
-            return stream.probe(file, source.size, str(source.path), limits=limits).info
+        return cast(MediaInfo, examine(source, limits).info)
     module = cast(Probe, _load(_PROBE, modality))
     return module.probe(source.data, str(source.path), limits=limits)
+
+
+def examine(source: Source, limits: Limits) -> Any:
+    """All that the media room knows of sound or video on the disk: ``AudioInfo`` or ``VideoInfo``."""
+    if source.known is None:
+        with source.open() as file:
+            name = _PROBE[Modality.AUDIO if _only_sound(file) else Modality.VIDEO]
+            module = cast(StreamProbe, importlib.import_module(name))
+            source.known = module.probe(file, source.size, str(source.path), limits=limits)
+    return source.known
+
+
+def _only_sound(file: BinaryIO) -> bool:
+    """Whether it is sound; an MP4 file can be either, whatever brand it names."""
+    media_type = sniff(file.read(4096))
+    if media_type in ("audio/mp4", "video/mp4"):
+        from labeler.media.audio.mp4sound import has_video
+
+        return not has_video(file)
+    return media_type.startswith("audio/")
 
 
 def metadata_of(modality: Modality) -> Metadata:

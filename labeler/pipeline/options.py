@@ -33,6 +33,10 @@ class LabelOptions:
         lang: wording of the visible mark: ``zh``, ``en`` or ``both``; default the profile's.
         position: ``auto``, ``top-left``, ``top-right``, ``bottom-left``, ``bottom-right``; default the profile's.
         font: font file for the visible mark; default the bundled Noto Sans CJK.
+        audible: the mark in sound: ``speech``, ``rhythm`` (Morse "AI") or ``both``; default the profile's.
+        audible_place: ``start``, ``end``, ``both``, or seconds from the beginning; default the profile's.
+        audible_mode: ``mix`` (the programme steps back) or ``insert`` (it makes room); default the profile's.
+        prompt: a sound file to speak instead of labeler's own words.
         key: watermark key id; ``public-1`` is readable by every installation, ``private`` is the newest own one.
         strength: of the watermark: ``gentle``, ``default`` or ``strong``.
         quality: 1..100 for lossy formats, in place of the source's own.
@@ -59,6 +63,10 @@ class LabelOptions:
     lang: str = ""
     position: str = ""
     font: Path | None = None
+    audible: str = ""
+    audible_place: str = ""
+    audible_mode: str = ""
+    prompt: Path | None = None
     key: str = "public-1"
     strength: str = "default"
     quality: int | None = None
@@ -87,6 +95,7 @@ class VerifyOptions:
         profile: judge against this profile, or "" for no judgement.
         trust: PEM file of certificates whose signatures are to be trusted.
         quick: look for the watermark as it was embedded, flipped or turned by quarter turns only.
+        deep: sound: search for every combination of changed tempo and pitch, not only for each alone.
         limits: what is refused before decoding.
         home: folder of keys and configuration; default ``$LABELER_HOME``.
     """
@@ -95,6 +104,7 @@ class VerifyOptions:
     profile: str = ""
     trust: Path | None = None
     quick: bool = False
+    deep: bool = False
     limits: Limits = DEFAULT_LIMITS
     home: Path | None = None
 

@@ -20,7 +20,7 @@ from labeler.media.text.formats import format_of
 from labeler.metadata import text as metadata
 from labeler.metadata.textslots import MarkdownSlot
 from labeler.pipeline import reconcile
-from labeler.pipeline.text import mark_paragraphs
+from labeler.pipeline.text import look, mark_paragraphs
 from labeler.pipeline.text import tag as write_tag
 from labeler.profiles import checks
 from labeler.types import CredentialsReport, Label, Layers, Modality, Report, State
@@ -130,7 +130,7 @@ def verify_text(
     slot = HtmlSlot() if kind == "html" else MarkdownSlot()
     found = metadata.report(slot.read(data), sidecar=kind == "text")
     layers = Layers(
-        visible=visible.detect(form.edges(data)),
+        visible=look(data, _TYPES[kind]),
         metadata=found,
         watermark=texttag.detect_bytes(form.raw_text(data), keys),
         credentials=intext.read_in_text(data, _TYPES[kind], trust)

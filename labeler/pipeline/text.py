@@ -23,7 +23,7 @@ from labeler.visible import text as visible
 from labeler.visible.wording import wording
 from labeler.watermark import texttag
 
-__all__ = ["apply", "detect", "mark_paragraphs", "probe", "tag"]
+__all__ = ["apply", "detect", "look", "mark_paragraphs", "probe", "tag"]
 
 _PDF = "application/pdf"
 _RUNNING = frozenset({"text/plain", "text/markdown", DOCX, ODT})
@@ -161,19 +161,24 @@ def detect(
     found_visible = VisibleReport(state=State.SKIPPED)
     found_watermark = WatermarkReport(state=State.SKIPPED)
     if Layer.VISIBLE in layers:
-        found_visible = _look(data, info)
+        found_visible = look(data, info.media_type)
     if Layer.WATERMARK in layers:
         found_watermark = _seek(data, info, keys)
     return found_visible, found_watermark
 
 
-def _look(data: bytes, info: MediaInfo) -> VisibleReport:
+def look(data: bytes, media_type: str) -> VisibleReport:
+    """Visible wording at both ends; in plain text and Markdown our own lines anywhere."""
     try:
-        if info.media_type == _PDF:
+        if media_type == _PDF:
             from labeler.visible import pdfstamp
 
             return pdfstamp.detect(data)
-        return visible.detect(format_of(info.media_type).edges(data))
+        form = format_of(media_type)
+        found = visible.detect(form.edges(data))
+        if found.state is State.ABSENT and media_type in ("text/plain", "text/markdown"):
+            found = visible.detect_inside(form.raw_text(data))
+        return found
     except NoPlace as error:
         return VisibleReport(state=State.NOT_APPLICABLE, reason=error.message)
     except DamagedMedia as error:

@@ -15,7 +15,7 @@ from typing import Any
 from labeler.errors import UsageError
 from labeler.types import Layer, Modality
 
-__all__ = ["CheckRule", "Profile", "VisibleStyle", "load", "names"]
+__all__ = ["AudibleStyle", "CheckRule", "Profile", "VisibleStyle", "load", "names"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -25,6 +25,15 @@ class VisibleStyle:
     lang: str = "both"
     position: str = "auto"
     ratio: float = 0.073
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AudibleStyle:
+    """How the mark in sound sounds: spoken or as a rhythm, where, and mixed in or inserted."""
+
+    kind: str = "speech"
+    place: str = "start"
+    mode: str = "mix"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,6 +60,7 @@ class Profile:
         layers: what to write, in writing order.
         required: layers without which a file is not labelled; the others are written where they can be.
         visible: style of the visible mark.
+        audible: style of the mark in sound.
         checks: what ``verify --profile`` judges.
         exceptions: modalities for which other layers are written or required.
     """
@@ -60,6 +70,7 @@ class Profile:
     layers: tuple[Layer, ...]
     required: frozenset[Layer]
     visible: VisibleStyle
+    audible: AudibleStyle
     checks: tuple[CheckRule, ...]
     exceptions: dict[Modality, tuple[tuple[Layer, ...], frozenset[Layer]]]
 
@@ -101,5 +112,6 @@ def _parse(name: str, table: dict[str, Any]) -> Profile:
         required=required,
         exceptions={modality: _layers(table[modality]) for modality in Modality if modality in table},
         visible=VisibleStyle(**table.get("visible", {})),
+        audible=AudibleStyle(**table.get("audible", {})),
         checks=tuple(CheckRule(**check) for check in table.get("checks", ())),
     )

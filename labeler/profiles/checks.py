@@ -10,6 +10,9 @@ from labeler.visible.wording import has_gb_elements
 
 __all__ = ["judge"]
 
+RHYTHM = "labeler-rhythm"
+"""Kind of evidence of the rhythm label, which needs no words (GB 45438-2025 5.3)."""
+
 _Outcome = tuple[str, str]
 
 
@@ -37,7 +40,7 @@ def _visible_elements(layers: Layers, rule: CheckRule) -> _Outcome:
     if visible.state is not State.PRESENT:
         return _absent(visible.state, "visible mark")
     for evidence in visible.evidence:
-        if has_gb_elements(evidence.text):
+        if has_gb_elements(evidence.text) or evidence.kind == RHYTHM:
             return "pass", evidence.text
     return "fail", "no mark with both elements (AI or 人工智能, and 生成 or 合成)"
 

@@ -33,6 +33,7 @@ _VERDICTS = {
 }
 _INDENT = "  "
 _COLUMN = 14
+_SEGMENTS = 8
 
 
 def describe_label(result: LabelResult, style: Style) -> Iterator[str]:
@@ -109,9 +110,18 @@ def _evidence(evidence: Evidence) -> str:
         if evidence.frame is not None:
             parts.append(_place(x + width / 2, y + height / 2, evidence.frame))
         parts.append(f"{width} x {height} px")
+    if evidence.time is not None:
+        parts.append(f"at {_clock(evidence.time[0])} to {_clock(evidence.time[1])}")
     if evidence.height_ratio is not None:
         parts.append(f"glyphs {evidence.height_ratio:.1%} of the short side")
     return ", ".join(parts)
+
+
+def _clock(seconds: float) -> str:
+    """Time in a file: ``0:02.4``, ``1:02:03.0``."""
+    minutes, rest = divmod(round(max(seconds, 0.0), 1), 60)
+    hours, minutes = divmod(int(minutes), 60)
+    return f"{hours}:{minutes:02}:{rest:04.1f}" if hours else f"{minutes}:{rest:04.1f}"
 
 
 def _place(x: float, y: float, size: tuple[int, int]) -> str:
@@ -148,7 +158,14 @@ def _watermark(watermark: WatermarkReport, style: Style) -> list[str]:
         if watermark.log10_p is None
         else f", chance of a false find < 1e{max(int(watermark.log10_p), -99)}"
     )
-    return [f"mark {watermark.mark_id}, key {watermark.key_id}{chance}"]
+    lines = [f"mark {watermark.mark_id}, key {watermark.key_id}{chance}"]
+    others = {part.payload for part in watermark.segments} - {watermark.payload}
+    for part in watermark.segments[:_SEGMENTS]:
+        name = f"   mark {part.payload[2:]}" if others and part.payload else ""
+        lines.append(style(f"{_clock(part.start)} to {_clock(part.end)}{name}", "dim"))
+    if len(watermark.segments) > _SEGMENTS:
+        lines.append(style(f"and {len(watermark.segments) - _SEGMENTS} more stretches", "dim"))
+    return lines
 
 
 def _credentials(credentials: CredentialsReport, style: Style) -> list[str]:

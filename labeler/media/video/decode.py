@@ -8,7 +8,7 @@ the first damaged one ends the work (``-xerror -err_detect explode``).
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
@@ -192,7 +192,7 @@ def sample(
     start: float | None = None,
     seconds: float | None = None,
     gray: bool = True,
-) -> Iterator[Frame]:
+) -> Generator[Frame, None, None]:
     """About ``count`` frames, evenly spaced, for detection; decodes as little as it can.
 
     Key frames alone are decoded where they are dense enough, else frames that others need, else all. Frames share one

@@ -1,0 +1,293 @@
+"""The signal pass over sound: decode once, audible mark, watermark, encode once, block by block; and the way back."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterable, Iterator, Sequence
+
+import numpy as np
+import numpy.typing as npt
+
+from labeler.core.keys import WatermarkKey
+from labeler.errors import AlreadyLabelled, DamagedMedia, UnsupportedMedia
+from labeler.media.audio.decode import blocks, mono
+from labeler.media.audio.encode import check, write
+from labeler.media.audio.info import AudioInfo
+from labeler.media.files import Scratch, Source, open_source
+from labeler.pipeline.marked import Marked
+from labeler.pipeline.modalities import examine
+from labeler.pipeline.options import LabelOptions, VerifyOptions
+from labeler.profiles import Profile
+from labeler.types import Finding, Layer, MediaInfo, State, VisibleReport, WatermarkReport
+from labeler.visible import audio as audible
+from labeler.watermark import audio as watermark
+
+__all__ = ["SoundDetection", "SoundPass", "apply", "detect", "undecided"]
+
+Samples = npt.NDArray[np.float32]
+
+_GLANCE = 30.0
+"""Seconds at the beginning that are looked at for marks of an earlier pass."""
+
+
+class SoundPass:
+    """Lays the signal marks asked for into sound that streams by.
+
+    Args:
+        rate: Hz.
+        channels: columns of every block.
+        layers: of these, the visible (audible) one and the watermark are written.
+        payload: 8 bytes.
+        key: the watermark key.
+        profile: decides what the options leave open.
+        options: what was asked for.
+        duration: seconds, or 0 if not known.
+
+    Attributes:
+        notes: layers that could not be written, and weak marks; complete after ``flush``.
+        text: wording of the audible mark, or "".
+    """
+
+    def __init__(
+        self,
+        rate: int,
+        channels: int,
+        layers: Sequence[Layer],
+        *,
+        payload: bytes,
+        key: WatermarkKey,
+        profile: Profile,
+        options: LabelOptions,
+        duration: float = 0.0,
+    ) -> None:
+        self.notes: list[Finding] = []
+        self.text = ""
+        self._channels = channels
+        self._mark: audible.AudibleMark | None = None
+        self._marker: audible.Marker | None = None
+        self._embedder: watermark.Embedder | None = None
+        if Layer.VISIBLE in layers:
+            self._mark = audible.prepare(
+                rate,
+                channels,
+                kind=options.audible or profile.audible.kind,
+                lang=options.lang or profile.visible.lang,
+                place=options.audible_place or profile.audible.place,
+                mode=options.audible_mode or profile.audible.mode,
+                prompt=None if options.prompt is None else _prompt(options, rate),
+                duration=duration or None,
+            )
+            self._marker, self.text = audible.Marker(self._mark), self._mark.text
+        if Layer.WATERMARK in layers:
+            try:
+                self._embedder = watermark.Embedder(rate, channels, payload, key, strength=options.strength)
+            except watermark.CannotMark as error:
+                self._note("watermark.impossible", error.message)
+
+    def push(self, block: Samples) -> Samples:
+        """Take frames (m, channels), float32, full scale 1; return those (k, channels) that are done."""
+        if self._marker is not None:
+            block = self._marker.push(block)
+        return block if self._embedder is None else self._embedder.push(block)
+
+    def flush(self) -> Samples:
+        """The rest of the frames."""
+        rest = np.zeros((0, self._channels), np.float32)
+        if self._marker is not None:
+            rest = self._marker.flush()
+        if self._embedder is None:
+            return rest
+        rest = np.concatenate([self._embedder.push(rest), self._embedder.flush()])
+        weak = self._embedder.weak
+        if self._embedder.silent:
+            self._note("watermark.impossible", weak)
+            self._embedder = None
+        elif weak:
+            self._note("watermark.weak", weak)
+        return rest
+
+    @property
+    def written(self) -> tuple[Layer, ...]:
+        """The layers that are in the sound, after ``flush``."""
+        stages = {Layer.VISIBLE: self._marker, Layer.WATERMARK: self._embedder}
+        return tuple(layer for layer, stage in stages.items() if stage is not None)
+
+    def rooms(self, frames: int) -> tuple[tuple[int, int], ...]:
+        """First frame and number of frames of what the audible mark will insert into so many frames."""
+        return () if self._mark is None else audible.rooms(self._mark, frames)
+
+    def through(self, source: Iterable[Samples]) -> Iterator[Samples]:
+        """All blocks of a programme, marked."""
+        for block in source:
+            yield self.push(block)
+        yield self.flush()
+
+    def _note(self, name: str, detail: str) -> None:
+        self.notes.append(Finding(id=name, severity="warn", detail=detail))
+
+
+def _prompt(options: LabelOptions, rate: int) -> Samples:
+    """A user's own words, mono, at the programme's rate."""
+    assert options.prompt is not None
+    source = open_source(options.prompt, limits=options.limits)
+    if source.file is None:
+        raise UnsupportedMedia("the prompt is no sound file.", path=options.prompt)
+    return mono(source.file, examine(source, options.limits), rate, seconds=audible.LONGEST_PROMPT + 1)
+
+
+def apply(
+    source: Source,
+    info: MediaInfo,
+    layers: Sequence[Layer],
+    *,
+    payload: bytes,
+    key: WatermarkKey,
+    profile: Profile,
+    options: LabelOptions,
+    scratch: Scratch | None,
+) -> Marked:
+    """Write the signal layers asked for into a sound file.
+
+    Raises:
+        AlreadyLabelled: it carries a watermark under the key, and ``relabel`` is false.
+    """
+    assert source.file is not None and scratch is not None
+    sound: AudioInfo = examine(source, options.limits)
+    check(sound)
+    there, notes = _glance(source, sound, layers, key, options)
+    run = SoundPass(
+        info.sample_rate,
+        info.channels,
+        [layer for layer in layers if layer is not Layer.VISIBLE or not there],
+        payload=payload,
+        key=key,
+        profile=profile,
+        options=options,
+        duration=info.duration,
+    )
+    target = scratch()
+    lost = write(
+        source.file,
+        sound,
+        target,
+        run.through(blocks(source.file, sound, limits=options.limits)),
+        inserted=run.rooms(sound.frames),
+        scratch=scratch,
+    )
+    source.check_unchanged()
+    written = (*((Layer.VISIBLE,) if there else ()), *run.written)
+    return Marked(
+        content=Source.on_disk(source.path, target),
+        written=written,
+        visible_text=there or run.text,
+        algorithm=watermark.ALGORITHM if Layer.WATERMARK in written else "",
+        notes=(*notes, *run.notes, *lost),
+    )
+
+
+def _glance(
+    source: Source, sound: AudioInfo, layers: Sequence[Layer], key: WatermarkKey, options: LabelOptions
+) -> tuple[str, list[Finding]]:
+    """Listen to the beginning for marks of an earlier pass: the text of an audible one, or "", and what to say.
+
+    Raises:
+        AlreadyLabelled: there is a watermark under the key, and ``relabel`` is false.
+    """
+    assert source.file is not None
+    found = SoundDetection(sound.sample_rate, sound.channels, layers, [key], quick=True)
+    seconds = 0.0
+    with contextlib.closing(blocks(source.file, sound, seconds=5, limits=options.limits)) as stream:
+        for block in stream:
+            found.push(block)
+            seconds += len(block) / sound.sample_rate
+            if seconds >= _GLANCE:
+                break
+    seen, marked = found.finish()
+    if marked.state is State.PRESENT and not options.relabel:
+        raise AlreadyLabelled(
+            f"the sound carries the watermark of another content, {marked.mark_id}.",
+            remedy="Label the original, or leave the watermark out of --layers.",
+        )
+    if seen.state is not State.PRESENT:
+        return "", []
+    detail = "the sound has an audible mark already; no second one was laid"
+    return seen.evidence[0].text, [Finding(id="visible.there", severity="info", detail=detail)]
+
+
+class SoundDetection:
+    """Listens for the signal marks in sound that streams by.
+
+    Args:
+        rate: Hz.
+        channels: columns of every block.
+        layers: which of them to look for.
+        keys: watermark keys to try.
+        quick: the watermark only as it was embedded.
+        deep: every combination of tempo and pitch.
+    """
+
+    def __init__(
+        self,
+        rate: int,
+        channels: int,
+        layers: Sequence[Layer],
+        keys: Sequence[WatermarkKey],
+        *,
+        quick: bool = False,
+        deep: bool = False,
+    ) -> None:
+        self._seeker = audible.Seeker(rate, channels) if Layer.VISIBLE in layers else None
+        self._detector = (
+            watermark.Detector(rate, channels, keys, quick=quick, deep=deep)
+            if Layer.WATERMARK in layers
+            else None
+        )
+
+    def push(self, block: Samples) -> None:
+        """Take frames (m, channels), float32, full scale 1."""
+        if self._seeker is not None:
+            self._seeker.push(block)
+        if self._detector is not None:
+            self._detector.push(block)
+
+    def finish(self) -> tuple[VisibleReport, WatermarkReport]:
+        """What both layers found; SKIPPED for one that was not asked for."""
+        seen = VisibleReport(state=State.SKIPPED) if self._seeker is None else self._seeker.finish()
+        if self._detector is None:
+            return seen, WatermarkReport(state=State.SKIPPED)
+        return seen, self._detector.finish()
+
+
+def detect(
+    source: Source,
+    info: MediaInfo,
+    layers: Sequence[Layer],
+    *,
+    keys: Sequence[WatermarkKey],
+    options: VerifyOptions,
+) -> tuple[VisibleReport, WatermarkReport]:
+    """Listen for the signal marks in a whole file."""
+    assert source.file is not None
+    sound: AudioInfo = examine(source, options.limits)
+    found = SoundDetection(
+        info.sample_rate, info.channels, layers, keys, quick=options.quick, deep=options.deep
+    )
+    damage = ""
+    try:
+        with contextlib.closing(blocks(source.file, sound, limits=options.limits)) as stream:
+            for block in stream:
+                found.push(block)
+    except DamagedMedia as error:  # what was heard until then counts, silence about the rest does not
+        damage = error.message
+    return undecided(*found.finish(), damage)
+
+
+def undecided(
+    seen: VisibleReport, marked: WatermarkReport, damage: str
+) -> tuple[VisibleReport, WatermarkReport]:
+    """Nothing found in a file that is damaged, or not read to its end, is no proof of absence."""
+    if damage and seen.state is State.ABSENT:
+        seen = VisibleReport(state=State.CANNOT_TELL, reason=damage)
+    if damage and marked.state is State.ABSENT:
+        marked = WatermarkReport(state=State.CANNOT_TELL, reason=damage)
+    return seen, marked

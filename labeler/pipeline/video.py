@@ -1,0 +1,215 @@
+"""The signal pass over video: decode once, both marks, encode once, frame by frame; and the way back."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Sequence
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+
+from labeler.core.keys import WatermarkKey
+from labeler.errors import AlreadyLabelled, DamagedMedia
+from labeler.media.files import Scratch, Source
+from labeler.media.video.decode import Plane, frames, sample
+from labeler.media.video.encode import Encoder
+from labeler.media.video.info import VideoInfo
+from labeler.pipeline.audio import undecided
+from labeler.pipeline.marked import Marked
+from labeler.pipeline.modalities import examine
+from labeler.pipeline.options import LabelOptions, VerifyOptions
+from labeler.profiles import Profile
+from labeler.types import Finding, Layer, MediaInfo, State, VisibleReport, WatermarkReport
+from labeler.visible import video as visible
+from labeler.visible.image import MarkDoesNotFit
+from labeler.visible.wording import wording
+from labeler.watermark import video as watermark
+
+__all__ = ["apply", "detect"]
+
+_SAMPLES = 24
+"""Frames, spread over the clip, that are looked at before it is marked."""
+_FRAMES = 60
+"""Frames that suffice for a short clip (docs/watermark-video.md)."""
+_STEP = 1.0
+"""Seconds between frames that are looked at in a long one."""
+_MOST = 3600
+
+
+def apply(
+    source: Source,
+    info: MediaInfo,
+    layers: Sequence[Layer],
+    *,
+    payload: bytes,
+    key: WatermarkKey,
+    profile: Profile,
+    options: LabelOptions,
+    scratch: Scratch | None,
+) -> Marked:
+    """Write the signal layers asked for into a video file.
+
+    Raises:
+        AlreadyLabelled: it carries a watermark under the key, and ``relabel`` is false.
+    """
+    assert source.file is not None and scratch is not None
+    clip: VideoInfo = examine(source, options.limits)
+    samples = _samples(source, clip, _SAMPLES)
+    there, notes = _glance(samples, clip, layers, key, options)
+    badge = mark = None
+    if Layer.VISIBLE in layers and not there:
+        try:
+            badge = _badge(clip, samples, profile, options)
+        except MarkDoesNotFit as error:
+            notes.append(Finding(id="visible.impossible", severity="warn", detail=error.message))
+    if Layer.WATERMARK in layers:
+        try:
+            mark = watermark.prepare(
+                clip.width,
+                clip.height,
+                payload,
+                key,
+                strength=options.strength,
+                sample_luma=[plane for _, plane in samples],
+                bit_depth=clip.layout.depth,
+            )
+        except watermark.CannotMark as error:
+            notes.append(Finding(id="watermark.impossible", severity="warn", detail=error.message))
+    target = scratch()
+    with (
+        frames(source.file, clip) as stream,
+        Encoder(source.file, target, clip, quality=options.quality) as encoder,
+    ):
+        for frame in stream:
+            if badge is not None:
+                badge.apply(frame.y, frame.u, frame.v)
+            if mark is not None:
+                mark.apply(frame.y, frame.index)
+            encoder.write(frame)
+        encoder.finish()
+    source.check_unchanged()
+    shown = badge is not None or bool(there)
+    return Marked(
+        content=Source.on_disk(source.path, target),
+        written=(*((Layer.VISIBLE,) if shown else ()), *((Layer.WATERMARK,) if mark is not None else ())),
+        visible_text=there
+        or (wording(options.lang or profile.visible.lang).text if badge is not None else ""),
+        algorithm=watermark.ALGORITHM if mark is not None else "",
+        notes=(*notes, *encoder.findings),
+    )
+
+
+_Samples = Sequence[tuple[float, Plane]]
+
+
+def _samples(source: Source, clip: VideoInfo, count: int) -> _Samples:
+    """Times and luma planes of frames spread over a clip."""
+    assert source.file is not None
+    with contextlib.closing(sample(source.file, clip, count)) as stream:
+        return [(frame.pts, frame.y.copy()) for frame in stream]
+
+
+def _glance(
+    samples: _Samples, clip: VideoInfo, layers: Sequence[Layer], key: WatermarkKey, options: LabelOptions
+) -> tuple[str, list[Finding]]:
+    """Look at some frames for marks of an earlier pass: the text of a visible one, or "", and what to say.
+
+    Raises:
+        AlreadyLabelled: there is a watermark under the key, and ``relabel`` is false.
+    """
+    found = _Detection(clip, layers, [key], quick=True)
+    for time, plane in samples:
+        found.push(plane, time)
+    seen, marked = found.finish()
+    if marked.state is State.PRESENT and not options.relabel:
+        raise AlreadyLabelled(
+            f"the video carries the watermark of another content, {marked.mark_id}.",
+            remedy="Label the original, or leave the watermark out of --layers.",
+        )
+    if seen.state is not State.PRESENT:
+        return "", []
+    detail = "the video shows a visible mark already; no second one was drawn"
+    return seen.evidence[0].text, [Finding(id="visible.there", severity="info", detail=detail)]
+
+
+def _badge(clip: VideoInfo, samples: _Samples, profile: Profile, options: LabelOptions) -> visible.VideoMark:
+    return visible.prepare(
+        clip.width,
+        clip.height,
+        lang=options.lang or profile.visible.lang,
+        position=options.position or profile.visible.position,
+        ratio=profile.visible.ratio,
+        font=options.font,
+        reference=[plane for _, plane in samples],
+        rotation=clip.rotation,
+        mirrored=clip.mirrored,
+        sar=clip.sar,
+        subsampling=(clip.layout.across, clip.layout.down),
+        depth=clip.layout.depth,
+        full_range=bool(clip.colour.full),
+        transfer=clip.colour.transfer,
+    )
+
+
+class _Detection:
+    """Looks for the signal marks in sampled frames."""
+
+    def __init__(
+        self, clip: VideoInfo, layers: Sequence[Layer], keys: Sequence[WatermarkKey], *, quick: bool
+    ) -> None:
+        self._clip = clip
+        self._seeker = visible.Seeker() if Layer.VISIBLE in layers else None
+        self._detector = (
+            watermark.Detector(clip.width, clip.height, keys, quick=quick, bit_depth=clip.layout.depth)
+            if Layer.WATERMARK in layers
+            else None
+        )
+
+    def push(self, plane: Plane, time: float) -> None:
+        """Take the luma of a frame as stored, and its time."""
+        if self._seeker is not None:
+            self._seeker.push(_displayed(plane, self._clip), time)
+        if self._detector is not None:
+            self._detector.push(plane, time)
+
+    def finish(self) -> tuple[VisibleReport, WatermarkReport]:
+        """What both layers found; SKIPPED for one that was not asked for."""
+        seen = VisibleReport(state=State.SKIPPED) if self._seeker is None else self._seeker.finish()
+        if self._detector is None:
+            return seen, WatermarkReport(state=State.SKIPPED)
+        return seen, self._detector.finish()
+
+
+def _displayed(plane: Plane, clip: VideoInfo) -> npt.NDArray[np.uint8]:
+    """A luma plane as a player shows it, 8 bits, samples square."""
+    depth, turns = clip.layout.depth, round(clip.rotation / 90) % 4
+    seen = np.asarray(plane >> (depth - 8), np.uint8)
+    width = clip.displayed()[1 if turns % 2 else 0]
+    if width != seen.shape[1]:
+        seen = np.asarray(cv2.resize(seen, (width, seen.shape[0]), interpolation=cv2.INTER_AREA), np.uint8)
+    seen = np.rot90(seen, turns)
+    return np.ascontiguousarray(seen[:, ::-1] if clip.mirrored else seen)
+
+
+def detect(
+    source: Source,
+    info: MediaInfo,
+    layers: Sequence[Layer],
+    *,
+    keys: Sequence[WatermarkKey],
+    options: VerifyOptions,
+) -> tuple[VisibleReport, WatermarkReport]:
+    """Look for the signal marks in frames spread over the file."""
+    assert source.file is not None
+    clip: VideoInfo = examine(source, options.limits)
+    count = min(max(_FRAMES, round(info.duration / _STEP)), _MOST)
+    found = _Detection(clip, layers, keys, quick=options.quick)
+    damage = ""
+    try:
+        with contextlib.closing(sample(source.file, clip, count)) as stream:
+            for frame in stream:
+                found.push(frame.y, frame.pts)
+    except DamagedMedia as error:  # what was seen until then counts, silence about the rest does not
+        damage = error.message
+    return undecided(*found.finish(), damage)
