@@ -15,7 +15,7 @@ import numpy as np
 from labeler.errors import UsageError
 from labeler.visible.sound.loudness import SILENCE, Floats, front, loudness
 
-__all__ = ["DUCK", "FLOOR", "LEAD", "AudibleMark", "Marker"]
+__all__ = ["DUCK", "FLOOR", "LEAD", "AudibleMark", "Marker", "rooms"]
 
 LEAD = 0.2
 """Seconds between the mark and the beginning or the end of the programme, where it is mixed in."""
@@ -79,10 +79,12 @@ class Marker:
 
     Attributes:
         spans: start and end of every mark laid so far, seconds in the output.
+        rooms: first frame in the output and number of frames of everything that was inserted so far.
     """
 
     def __init__(self, mark: AudibleMark) -> None:
         self.spans: list[tuple[float, float]] = []
+        self.rooms: list[tuple[int, int]] = []
         self._mark = mark
         self._held: deque[Floats] = deque()
         self._first = 0  # frame of the output where the held part begins
@@ -155,6 +157,8 @@ class Marker:
         new, start = lay(held, place - first, mark, gain)
         begin, end = first + start, first + start + len(mark.signal)
         self.spans.append((begin / mark.rate, end / mark.rate))
+        if len(new) > len(held):
+            self.rooms.append((begin - round(BEFORE * mark.rate), len(new) - len(held)))
         self._held.append(new)
         self._first, self._last = first, first + len(new)
         self._places = deque(p + len(new) - len(held) for p in self._places)
@@ -177,6 +181,19 @@ class Marker:
         if len(parts) == 1:
             return parts[0]
         return np.concatenate([np.zeros((0, self._mark.channels), np.float32), *parts])
+
+
+def rooms(mark: AudibleMark, frames: int) -> tuple[tuple[int, int], ...]:
+    """What ``Marker.rooms`` will be for a programme of so many frames: it depends on the length alone."""
+    marker = Marker(mark)
+    if not mark.insert and frames > 3 * (len(mark.signal) + 2 * marker._around):
+        return ()
+    silence = np.zeros((1, mark.channels), np.float32)
+    step = 60 * mark.rate
+    for start in range(0, frames, step):
+        marker.push(np.broadcast_to(silence, (min(step, frames - start), mark.channels)))
+    marker.flush()
+    return tuple(marker.rooms)
 
 
 def _ramp(count: int) -> Floats:

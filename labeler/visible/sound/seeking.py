@@ -19,10 +19,7 @@ from labeler.visible.sound.features import BANDS, HOP, TONES, WINDOW, Features
 from labeler.visible.sound.loudness import Floats
 from labeler.visible.sound.templates import REACH, Template, compressed, rhythms, spoken
 
-__all__ = ["THRESHOLDS", "Seeker", "detect"]
-
-THRESHOLDS = {"rhythm": 0.60, "zh": 0.60, "zh-short": 0.68, "en": 0.60}
-"""Least score of a find, by pattern."""
+__all__ = ["Seeker", "detect"]
 
 _CHUNK = 4096
 _PAD = 0.7
@@ -143,26 +140,23 @@ class Seeker:
         begin = self._first + REACH * HOP
         tones = np.sqrt(chunk[REACH:-REACH, : len(TONES)])
         marks, prompts = _banks()
-        scores = np.max([marks.scores(tones[:, i : i + 1]) for i in range(len(TONES))], axis=0)
-        self._collect(scores, marks.patterns, begin)
-        self._collect(
-            prompts.scores(compressed(chunk[:, len(TONES) :])[REACH:-REACH]), prompts.patterns, begin
-        )
+        for tone in np.split(tones, len(TONES), axis=1):
+            self._collect(marks, tone, begin)
+        self._collect(prompts, compressed(chunk[:, len(TONES) :])[REACH:-REACH], begin)
         return _CHUNK - max(marks.reach, prompts.reach) + 1
 
-    def _collect(self, scores: Floats, patterns: tuple[Template, ...], begin: float) -> None:
-        """Keep the peaks of every pattern that exceed its threshold."""
-        for row, template in zip(scores, patterns, strict=True):
-            high = np.flatnonzero(row >= THRESHOLDS[template.name])
+    def _collect(self, bank: _Bank, rows: Floats, begin: float) -> None:
+        """Keep the peaks of every pattern that exceed its threshold and agree in every part."""
+        for scores, template in zip(bank.scores(rows), bank.patterns, strict=True):
+            high = np.flatnonzero(scores >= template.least)
+            length = len(template.pattern)
             while len(high):
-                top = high[np.argmax(row[high])]
-                start = begin + float(top) * HOP + template.lead
-                self._finds.append(
-                    _Find(
-                        name=template.name, score=float(row[top]), start=start, end=start + template.seconds
-                    )
-                )
-                high = high[np.abs(high - top) >= len(template.pattern) // 2]
+                top = int(high[np.argmax(scores[high])])
+                if template.agrees(rows[top : top + length]):
+                    start = begin + top * HOP + template.lead
+                    end, score = start + template.seconds, float(scores[top])
+                    self._finds.append(_Find(name=template.name, score=score, start=start, end=end))
+                high = high[np.abs(high - top) >= length // 4]
         if len(self._finds) > 8 * _MOST:
             self._finds = _apart(self._finds)[: 4 * _MOST]
 
