@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 OUT := demo-out
 
-.PHONY: setup demo test check bench samples formats clean
+.PHONY: setup demo test check bench samples formats clean bench-text
 
 setup: .venv/.ready
 
@@ -24,6 +24,10 @@ check: setup
 
 bench: setup
 	$(BIN)/labeler bench speed
+
+bench-text: setup
+	$(BIN)/labeler bench robustness --modality text
+	$(BIN)/python -m labeler.bench.text_generation
 
 samples: setup
 	$(BIN)/python samples/make_samples.py

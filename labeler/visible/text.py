@@ -29,7 +29,18 @@ from labeler.media.text.model import Edges
 from labeler.types import Evidence, State, VisibleReport
 from labeler.visible.wording import SEPARATOR, has_gb_elements, wording
 
-__all__ = ["KIND", "OTHER", "WINDOW", "Marks", "between", "detect", "is_mark", "marks", "missing"]
+__all__ = [
+    "KIND",
+    "OTHER",
+    "WINDOW",
+    "Marks",
+    "between",
+    "detect",
+    "detect_inside",
+    "is_mark",
+    "marks",
+    "missing",
+]
 
 KIND = "labeler-mark"
 OTHER = "text-label"
@@ -143,6 +154,29 @@ def detect(edges: Edges) -> VisibleReport:
         found += [other] if other else []
         evidence += [item for item in found if item not in evidence]
     return VisibleReport(state=State.PRESENT if evidence else State.ABSENT, evidence=tuple(evidence))
+
+
+def detect_inside(body: bytes) -> VisibleReport:
+    """Look for our own lines anywhere in plain text or Markdown, for texts whose paragraphs were moved.
+
+    Args:
+        body: UTF-8. In the middle only whole lines count, as labeler writes them.
+    """
+    evidence: list[Evidence] = []
+    for mark in _OURS:
+        for line, text in ((mark.head, mark.text), (mark.tail, mark.tail.strip("（）()"))):
+            at = body.find(line.encode())
+            while at >= 0 and not _is_line(body, at, at + len(line.encode())):
+                at = body.find(line.encode(), at + 1)
+            if at >= 0:
+                evidence.append(Evidence(kind=KIND, text=text, score=0.9))
+    return VisibleReport(state=State.PRESENT if evidence else State.ABSENT, evidence=tuple(evidence))
+
+
+def _is_line(body: bytes, start: int, end: int) -> bool:
+    before = body[max(0, start - 8) : start].rstrip(b"> \t")
+    after = body[end : end + 8].lstrip(b" \t")
+    return (not before or before.endswith((b"\n", b"\r"))) and (not after or after.startswith((b"\n", b"\r")))
 
 
 def _windows(edges: Edges) -> tuple[str, str]:

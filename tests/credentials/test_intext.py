@@ -236,6 +236,7 @@ def test_nothing_makes_the_search_fail(data: bytes, kind: str) -> None:
         ("beginning", "its beginning is lost"),
         ("letter", "truncated or interrupted"),
         ("header", "truncated within its header"),
+        ("middle", "variation selectors in a row"),
     ],
 )
 def test_damaged_wrappers_are_named(change: str, words: str, sign: Sign, read: Read) -> None:
@@ -251,6 +252,7 @@ def test_damaged_wrappers_are_named(change: str, words: str, sign: Sign, read: R
         "beginning": text + run[20:].encode(),
         "letter": text + ("\ufeff" + run[:100] + "x" + run[100:]).encode(),
         "header": text + ("\ufeff" + run[:11]).encode(),
+        "middle": text + run[-1200:-500].encode(),
     }[change]
     report = read(changed, "text/plain")
     assert report is not None

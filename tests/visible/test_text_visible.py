@@ -16,7 +16,7 @@ from labeler.media.text.model import Edges
 from labeler.media.text.probe import probe
 from labeler.types import State
 from labeler.visible import pdfstamp
-from labeler.visible.text import KIND, OTHER, detect, marks, missing
+from labeler.visible.text import KIND, OTHER, detect, detect_inside, marks, missing
 from labeler.visible.wording import has_gb_elements
 
 LANGS = ("both", "zh", "en")
@@ -98,6 +98,18 @@ def test_wording_outside_the_window_does_not_count() -> None:
     body = "河水上涨。" * 20
     assert detect(Edges(body + "AI生成" + body, body)).state is State.ABSENT
     assert detect(Edges("", "")).state is State.ABSENT
+
+
+@pytest.mark.parametrize("lang", ["zh", "en", "both"])
+def test_our_own_lines_are_found_anywhere(lang: str) -> None:
+    lines = marks(lang)
+    body = "河水上涨。The river rose. " * 20
+    for line in (lines.head, lines.tail, "> " + lines.head, lines.tail + " \r"):
+        found = detect_inside(f"{body}\n{line}\n{body}".encode())
+        assert found.state is State.PRESENT
+        assert found.evidence[0].kind == KIND
+    assert detect_inside(f"{body}{lines.head}{body}".encode()).state is State.ABSENT, "quoted in a sentence"
+    assert detect_inside(b"").state is State.ABSENT
 
 
 def test_an_unknown_language_is_refused() -> None:

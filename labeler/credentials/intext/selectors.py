@@ -25,8 +25,19 @@ _HEAD = b"C2PATXT\0\x01"
 _MAGIC_BYTES = 8
 _HEADER = 13
 _TABLE = [chr(0xFE00 + b) if b < 16 else chr(0xE0100 + b - 16) for b in range(256)]
-_RUN = re.compile(rb"(?:\xef\xb8[\x80-\x8f]|\xf3\xa0[\x84-\x86][\x80-\xbf]|\xf3\xa0\x87[\x80-\xaf])+")
+_ANY = rb"\xef\xb8[\x80-\x8f]|\xf3\xa0[\x84-\x86][\x80-\xbf]|\xf3\xa0\x87[\x80-\xaf]"
+_RUN = re.compile(rb"(?:%s)+" % _ANY)
 _PADDING = re.compile(rb"\x00*(?:\x10{0,2}|\xff{0,2})")
+_LONG_RUN = 120
+_REMAINS = tuple(
+    (
+        prefix,
+        re.compile(
+            re.escape(prefix) + rb"[\x80-\x8f]?(?:[\x84-\x87][\x80-\xbf])?(?:%s){%d}" % (_ANY, _LONG_RUN)
+        ),
+    )
+    for prefix in (b"\xf3\xa0", b"\xef\xb8")  # how the two kinds of selectors begin
+)
 _MAX_CANDIDATES = 64
 
 
@@ -97,6 +108,9 @@ class Selectors:
             return whole[0]
         if damage is None and data.find(_TRACE) >= 0:
             return Damage(CORRUPTED, "the C2PA wrapper is corrupted: its beginning is lost.")
+        if damage is None and any(data.find(p) >= 0 and remains.search(data) for p, remains in _REMAINS):
+            what = f"more than {_LONG_RUN} variation selectors in a row stand in the text"
+            return Damage(CORRUPTED, f"{what}: the rest of a C2PA wrapper, or something else that is hidden.")
         return damage
 
     def _read(self, data: bytes, magic: int) -> tuple[Found | Damage, int]:
