@@ -1,9 +1,6 @@
 """Find the mark of one key in a clip: as it is, turned, in parts of its time, then at any geometry.
 
-In every geometry the slots are aligned with the lattice and read three times: as their plain sum; weighted by how
-well each stretch of time shows the sync lines (key frames carry the mark, the rest may only add noise); and
-weighted by rows and columns of the picture in the same way (bars, blurred fill). Weights follow from sync lines
-alone, whose phases are independent of tags and chips, so they cannot favour a wrong payload.
+In every geometry the slots are aligned with the lattice and read in three views: see :mod:`.views`.
 """
 
 from __future__ import annotations
@@ -11,18 +8,18 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
-from typing import Any, TypeAlias
+from typing import TypeAlias
 
 import cv2
 import numpy as np
 import numpy.typing as npt
 
-from labeler.watermark.analysis import spectrum, synthesis
+from labeler.watermark.analysis import spectrum
 from labeler.watermark.decoding import Decoded, Evidence, decode_cells, decode_payload, observe, sync_z
-from labeler.watermark.layout import CELL_CLASSES, GRID_COLUMNS, GRID_ROWS, Layout
+from labeler.watermark.layout import CELL_CLASSES, Layout
 from labeler.watermark.motion import geometries
 from labeler.watermark.motion.frames import HALF_TILE, whiten_sum
+from labeler.watermark.motion.views import VIEWS, plain
 from labeler.watermark.orientation import ORIENTATIONS, Orientation
 from labeler.watermark.reading import Reading
 from labeler.watermark.registration import Placement, place, register
@@ -37,7 +34,6 @@ Planes: TypeAlias = Sequence[Floats]
 ACCEPT_LOG10 = -7.0
 """A finding is accepted when its log10 p over the whole search is below this."""
 _PROFILES = 2
-_VIEWS = 3  # plain, weighted by time, weighted by place
 _PARTS = (2, 4)  # parts of the time that are read alone
 _SHARE_AS_IS, _SHARE_PARTS, _SHARE_TURNED, _SHARE_SEARCH = 0.4, 0.1, 0.1, 0.4
 """Parts of the error that the stages may spend."""
@@ -47,8 +43,6 @@ _TURN_Z, _LOOK_Z = 2.0, 3.2
 _REFINED_Z = 4.6
 """Sync statistic from which a refined hypothesis becomes a candidate."""
 _LOOKS = 1e12
-_BLOCK = 32  # half-resolution px
-_WEIGHT_MIN = 0.12
 _HALF = np.array([[2.0, 0, 0.5], [0, 2.0, 0.5], [0, 0, 1]])
 """Pixel of a half-resolution plane -> pixel of the full working frame."""
 
@@ -112,16 +106,16 @@ def look(planes: Planes, layout: Layout) -> Found | None:
 def find_in(planes: Planes, layout: Layout, geometry: Geometry) -> Found | None:
     """Read slots in a geometry that is known from elsewhere in the clip."""
     aligned = [geometry.align(plane) for plane in planes]
-    looks = 16 * _VIEWS * _PROFILES * CELL_CLASSES / _SHARE_PARTS
+    looks = 16 * len(VIEWS) * _PROFILES * CELL_CLASSES / _SHARE_PARTS
     return _read(aligned, layout, geometry, looks, cells=geometry.placement is not None)
 
 
 def _as_is(planes: Planes, layout: Layout) -> Found | None:
-    return _read(planes, layout, Geometry("none"), _VIEWS * _PROFILES / _SHARE_AS_IS)
+    return _read(planes, layout, Geometry("none"), len(VIEWS) * _PROFILES / _SHARE_AS_IS)
 
 
 def _in_parts(planes: Planes, layout: Layout) -> Found | None:
-    looks = sum(_PARTS) * _VIEWS * _PROFILES / _SHARE_PARTS
+    looks = sum(_PARTS) * len(VIEWS) * _PROFILES / _SHARE_PARTS
     for parts in _PARTS:
         if len(planes) < 4 * parts:
             break
@@ -134,11 +128,11 @@ def _in_parts(planes: Planes, layout: Layout) -> Found | None:
 
 
 def _turned(planes: Planes, layout: Layout) -> Found | None:
-    total = whiten_sum(_sum(planes))
+    total = whiten_sum(plain(planes))
     scored = []
     for orientation in ORIENTATIONS[1:]:
         scored.append((_z(orientation.apply(total), layout), ORIENTATIONS.index(orientation)))
-    looks = 7 * _VIEWS * _PROFILES / _SHARE_TURNED
+    looks = 7 * len(VIEWS) * _PROFILES / _SHARE_TURNED
     for z, index in sorted(scored, reverse=True)[:3]:
         if z < _TURN_Z:
             break
@@ -155,9 +149,9 @@ def search_all(planes: Planes, layout: Layout) -> tuple[Found | None, float]:
     Returns:
         The mark or None, and the highest sync statistic seen.
     """
-    total = whiten_sum(_sum(planes))
+    total = whiten_sum(plain(planes))
     field = field_of_half(total)
-    looks = 2 * _CANDIDATES * _VIEWS * _PROFILES * CELL_CLASSES / _SHARE_SEARCH
+    looks = 2 * _CANDIDATES * len(VIEWS) * _PROFILES * CELL_CLASSES / _SHARE_SEARCH
     best = 0.0
     for number, (stage, candidate) in enumerate(_candidates(field, layout)):
         best = max(best, candidate.z)
@@ -221,7 +215,7 @@ def _read(
     gate: float = -math.inf,
 ) -> Found | None:
     """Read aligned slots in the three views; ``gate`` is the sync statistic below which a view is skipped."""
-    for view in (_plain, _by_time, _by_place):
+    for view in VIEWS:
         total = whiten_sum(view(aligned, layout))
         evidence = Evidence(luma=spectrum(total, HALF_TILE), chroma=None)
         if sync_z(evidence, layout) < gate:
@@ -239,70 +233,6 @@ def _read(
 
 def _z(plane: Floats, layout: Layout) -> float:
     return sync_z(Evidence(luma=spectrum(plane, HALF_TILE), chroma=None), layout)
-
-
-def _sum(planes: Planes) -> Floats:
-    total = planes[0].copy()
-    for plane in planes[1:]:
-        cv2.add(total, plane, dst=total)
-    return total
-
-
-def _plain(aligned: Planes, layout: Layout) -> Floats:
-    return _sum(aligned)
-
-
-def _by_time(aligned: Planes, layout: Layout) -> Floats:
-    """Slots weighted by their own sync correlation, smoothed over neighbours."""
-    pattern = _pattern(layout, aligned[0].shape)
-    score = np.array([float((plane * pattern).sum()) for plane in aligned], np.float32)
-    power = np.array([float(cv2.norm(plane, cv2.NORM_L2SQR)) for plane in aligned], np.float32)
-    score /= np.maximum(power, 1e-9)
-    if len(score) >= 3:
-        score = _smooth(score)
-    weight = np.clip(score / max(float(score.max()), 1e-12), _WEIGHT_MIN, 1)
-    total = np.zeros_like(aligned[0])
-    for plane, w in zip(aligned, weight, strict=True):
-        cv2.scaleAdd(plane, float(w), total, dst=total)
-    return total
-
-
-def _by_place(aligned: Planes, layout: Layout) -> Floats:
-    """The time-weighted sum, rows and columns of blocks weighted by their sync correlation."""
-    total = _by_time(aligned, layout)
-    normal = whiten_sum(total)
-    product = normal * _pattern(layout, normal.shape)
-    rows, columns = max(normal.shape[0] // _BLOCK, 1), max(normal.shape[1] // _BLOCK, 1)
-    blocks = cv2.resize(product, (columns, rows), interpolation=cv2.INTER_AREA)
-    down, across = _profile(blocks.mean(axis=1)), _profile(blocks.mean(axis=0))
-    weight = np.outer(down, across).astype(np.float32)
-    size = (normal.shape[1], normal.shape[0])
-    spread = cv2.resize(weight, size, interpolation=cv2.INTER_LINEAR)
-    return np.asarray(cv2.multiply(total, spread), np.float32)
-
-
-def _profile(means: Any) -> Any:
-    smooth = _smooth(means)
-    return np.clip(smooth / max(float(smooth.max()), 1e-12), 0.05, 1)
-
-
-def _smooth(values: Any) -> Floats:
-    """Each value a quarter, half and quarter of its neighbourhood."""
-    return np.convolve(np.pad(values, 1, mode="edge"), [0.25, 0.5, 0.25], mode="valid").astype(np.float32)
-
-
-@lru_cache(maxsize=8)
-def _sync_tile(layout: Layout) -> Floats:
-    grid = np.zeros((1, GRID_ROWS * GRID_COLUMNS), np.complex64)
-    grid[0, layout.sync_grid] = np.exp(1j * layout.luma.sync_phase)
-    return np.asarray(synthesis(grid, HALF_TILE)[0], np.float32)
-
-
-def _pattern(layout: Layout, shape: tuple[int, ...]) -> Floats:
-    """The sync lines over a plane of that shape."""
-    tile = _sync_tile(layout)
-    rows, columns = -(-shape[0] // HALF_TILE), -(-shape[1] // HALF_TILE)
-    return np.ascontiguousarray(np.tile(tile, (rows, columns))[: shape[0], : shape[1]])
 
 
 def trace_log10(z: float) -> float:

@@ -19,6 +19,7 @@ from labeler.watermark.layout import Layout
 from labeler.watermark.message import candidates
 from labeler.watermark.motion.frames import HALF_TILE, half_shape, luma_half, whiten_frame, whiten_sum
 from labeler.watermark.motion.mask import local_rms
+from labeler.watermark.motion.views import by_time
 
 __all__ = ["REFRESH", "VideoMark", "make_tile", "plan_word"]
 
@@ -164,9 +165,8 @@ class VideoMark:
         Args:
             frames: (H, W) luma planes like those marked.
         """
-        total = np.zeros(self._half, np.float32)
-        for y in frames:
-            cv2.add(total, whiten_frame(luma_half(y, self._half, self._bit_depth)), dst=total)
+        planes = [whiten_frame(luma_half(y, self._half, self._bit_depth)) for y in frames]
+        total = by_time(planes, self._layout)
         evidence = Evidence(luma=spectrum(whiten_sum(total), HALF_TILE), chroma=None)
         carrier = self._layout.luma
         signs = 1 - 2 * self.word.astype(np.float32)

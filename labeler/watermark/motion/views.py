@@ -1,0 +1,93 @@
+"""Three ways to add up the slots of a clip: plainly, weighted by time, weighted by place.
+
+Key frames carry the mark, the rest may only add noise; bars and blurred fill carry nothing. How much a stretch of
+time or a part of the picture is worth is measured by the keyed sync lines, whose phases are independent of chips
+and tags, so the weights cannot favour a wrong payload.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import lru_cache
+from typing import Any, TypeAlias
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+
+from labeler.watermark.analysis import synthesis
+from labeler.watermark.layout import GRID_COLUMNS, GRID_ROWS, Layout
+from labeler.watermark.motion.frames import HALF_TILE, whiten_sum
+
+__all__ = ["VIEWS", "by_place", "by_time", "plain"]
+
+Floats: TypeAlias = npt.NDArray[np.float32]
+Planes: TypeAlias = Sequence[Floats]
+
+_BLOCK = 32  # half-resolution px
+_WEIGHT_MIN, _PLACE_MIN = 0.12, 0.05
+
+
+def plain(planes: Planes, layout: Layout | None = None) -> Floats:
+    """The sum of the planes."""
+    total = planes[0].copy()
+    for plane in planes[1:]:
+        cv2.add(total, plane, dst=total)
+    return total
+
+
+def by_time(aligned: Planes, layout: Layout) -> Floats:
+    """Slots weighted by their own sync correlation, smoothed over neighbours."""
+    pattern = sync_pattern(layout, aligned[0].shape)
+    score = np.array([float((plane * pattern).sum()) for plane in aligned], np.float32)
+    power = np.array([float(cv2.norm(plane, cv2.NORM_L2SQR)) for plane in aligned], np.float32)
+    score /= np.maximum(power, 1e-9)
+    if len(score) >= 3:
+        score = _smooth(score)
+    weight = np.clip(score / max(float(score.max()), 1e-12), _WEIGHT_MIN, 1)
+    total = np.zeros_like(aligned[0])
+    for plane, w in zip(aligned, weight, strict=True):
+        cv2.scaleAdd(plane, float(w), total, dst=total)
+    return total
+
+
+def by_place(aligned: Planes, layout: Layout) -> Floats:
+    """The time-weighted sum, rows and columns of blocks weighted by their sync correlation."""
+    total = by_time(aligned, layout)
+    normal = whiten_sum(total)
+    product = normal * sync_pattern(layout, normal.shape)
+    rows, columns = max(normal.shape[0] // _BLOCK, 1), max(normal.shape[1] // _BLOCK, 1)
+    blocks = cv2.resize(product, (columns, rows), interpolation=cv2.INTER_AREA)
+    down, across = _profile(blocks.mean(axis=1)), _profile(blocks.mean(axis=0))
+    weight = np.outer(down, across).astype(np.float32)
+    size = (normal.shape[1], normal.shape[0])
+    spread = cv2.resize(weight, size, interpolation=cv2.INTER_LINEAR)
+    return np.asarray(cv2.multiply(total, spread), np.float32)
+
+
+def _profile(means: Any) -> Any:
+    smooth = _smooth(means)
+    return np.clip(smooth / max(float(smooth.max()), 1e-12), _PLACE_MIN, 1)
+
+
+def _smooth(values: Any) -> Floats:
+    """Each value a quarter, half and quarter of its neighbourhood."""
+    return np.convolve(np.pad(values, 1, mode="edge"), [0.25, 0.5, 0.25], mode="valid").astype(np.float32)
+
+
+@lru_cache(maxsize=8)
+def _sync_tile(layout: Layout) -> Floats:
+    grid = np.zeros((1, GRID_ROWS * GRID_COLUMNS), np.complex64)
+    grid[0, layout.sync_grid] = np.exp(1j * layout.luma.sync_phase)
+    return np.asarray(synthesis(grid, HALF_TILE)[0], np.float32)
+
+
+def sync_pattern(layout: Layout, shape: tuple[int, ...]) -> Floats:
+    """The sync lines over a plane of that shape."""
+    tile = _sync_tile(layout)
+    rows, columns = -(-shape[0] // HALF_TILE), -(-shape[1] // HALF_TILE)
+    return np.ascontiguousarray(np.tile(tile, (rows, columns))[: shape[0], : shape[1]])
+
+
+VIEWS = (plain, by_time, by_place)
+"""All three, the cheapest first."""
