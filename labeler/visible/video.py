@@ -112,6 +112,11 @@ class VideoMark:
         return self.mark.text
 
     @property
+    def position(self) -> str:
+        """The corner taken, of the picture as displayed."""
+        return self.mark.position
+
+    @property
     def box(self) -> tuple[int, int, int, int]:
         """x, y, w, h of the plate, px of the picture as displayed."""
         return self.mark.box
