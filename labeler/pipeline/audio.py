@@ -78,6 +78,9 @@ class SoundPass:
                 duration=duration or None,
             )
             self._marker, self.text = audible.Marker(self._mark), self._mark.text
+            if options.prompt is not None:
+                detail = "words of your own are laid into the sound; verify knows labeler's words only"
+                self.notes.append(Finding(id="visible.unheard", severity="info", detail=detail))
         if Layer.WATERMARK in layers:
             try:
                 self._embedder = watermark.Embedder(rate, channels, payload, key, strength=options.strength)
@@ -179,6 +182,7 @@ def apply(
     return Marked(
         content=Source.on_disk(source.path, target),
         written=written,
+        unheard=(Layer.VISIBLE,) if options.prompt is not None and not there else (),
         visible_text=there or run.text,
         algorithm=watermark.ALGORITHM if Layer.WATERMARK in written else "",
         notes=(*notes, *run.notes, *lost),

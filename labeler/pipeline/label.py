@@ -257,7 +257,8 @@ def _finish(job: _Job, marked: Marked) -> tuple[Labelled, list[Layer]]:
         reread=reread,
         notes=(*job.notes, *marked.notes, *notes),
     )
-    return labelled, _lost(labelled, marked.visible_text)
+    lost = _lost(labelled, marked.visible_text)
+    return labelled, [layer for layer in lost if layer not in marked.unheard]
 
 
 def _existing(source: Source, options: LabelOptions) -> Report:

@@ -20,6 +20,7 @@ class Marked:
         visible_text: wording of the visible mark, or "".
         algorithm: soft-binding name of the watermark, or "".
         fingerprint: of the marked picture, or "".
+        unheard: layers that were written and that verification cannot find again (a user's own spoken words).
         notes: layers that could not be written and why; weak marks; what could not be kept.
     """
 
@@ -28,4 +29,5 @@ class Marked:
     visible_text: str = ""
     algorithm: str = ""
     fingerprint: str = ""
+    unheard: tuple[Layer, ...] = ()
     notes: tuple[Finding, ...] = ()

@@ -1,0 +1,97 @@
+"""Video files through the whole pipeline: every format, all four layers, container layers alone, damage."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from stream_files import CLIPS, clip, stream_digest
+
+import labeler
+from labeler import Layer, State, Verdict
+from labeler.errors import AlreadyLabelled, DamagedMedia, UsageError
+from labeler.media.files import open_source
+from labeler.media.limits import DEFAULT_LIMITS
+from labeler.pipeline.modalities import examine
+
+SIDECAR_ONLY = (".mkv", ".webm", ".ts", ".flv")
+
+
+@pytest.mark.parametrize("name", CLIPS)
+def test_every_format_carries_all_layers_and_they_agree(name: str, tmp_path: Path, home: Path) -> None:
+    source, out = clip(tmp_path / name), tmp_path / "out" / name
+    result = labeler.label_file(source, out, producer="acme", profile="all", home=home)
+    assert result.layers == tuple(Layer)
+    report = labeler.verify_file(out, home=home, profile="cn-gb45438")
+    assert report.verdict is Verdict.AI_CONFIRMED and report.modality == "video"
+    assert {pair.result for pair in report.consistency} == {"agree"}
+    assert report.compliance is not None and report.compliance.result == "pass"
+    (shown,) = report.layers.visible.evidence
+    assert shown.text == "AI生成 · AI-generated" and shown.time is not None and shown.time[1] > 1.8
+    assert shown.height_ratio is not None and shown.height_ratio > 0.049
+    carrier = "sidecar" if name.endswith(SIDECAR_ONLY) else "embedded"
+    assert report.layers.credentials.carrier == carrier
+    assert stream_digest(out, "a:0") == stream_digest(source, "a:0")
+    before, after = (examine(open_source(path), DEFAULT_LIMITS) for path in (source, out))
+    assert np.array_equal(
+        before.packets.pts - before.packets.pts[0], after.packets.pts - after.packets.pts[0]
+    )
+
+
+@pytest.mark.parametrize("name", CLIPS)
+def test_container_layers_leave_every_track_bit_for_bit(name: str, tmp_path: Path, home: Path) -> None:
+    source, out = clip(tmp_path / name, seconds=1), tmp_path / "out" / name
+    labeler.label_file(source, out, producer="acme", layers="metadata,credentials", home=home)
+    for track in ("v:0", "a:0"):
+        assert stream_digest(out, track) == stream_digest(source, track)
+    report = labeler.verify_file(out, layers="metadata,credentials", home=home)
+    assert report.verdict is Verdict.AI_CONFIRMED and report.layers.credentials.content == "intact"
+
+
+def test_labelled_once_is_enough(tmp_path: Path, home: Path) -> None:
+    source = clip(tmp_path / "a.mp4")
+    labeler.label_file(source, tmp_path / "b.mp4", producer="acme", home=home, layers="visible,watermark")
+    with pytest.raises(AlreadyLabelled, match="watermark of another content"):
+        labeler.label_file(tmp_path / "b.mp4", tmp_path / "c.mp4", producer="acme", home=home)
+    result = labeler.label_file(
+        tmp_path / "b.mp4", tmp_path / "c.mp4", producer="acme", home=home, layers="visible,metadata"
+    )
+    assert "visible.there" in {note.id for note in result.notes}
+
+
+def test_damage_is_never_labelled(tmp_path: Path, home: Path) -> None:
+    whole = clip(tmp_path / "a.mkv").read_bytes()
+    (tmp_path / "cut.mkv").write_bytes(whole[: len(whole) // 2])
+    with pytest.raises(DamagedMedia):
+        labeler.label_file(tmp_path / "cut.mkv", tmp_path / "b.mkv", producer="acme", home=home)
+    assert not (tmp_path / "b.mkv").exists()
+    assert not [path for path in tmp_path.iterdir() if path.name.startswith(".labeler-")]
+    report = labeler.verify_file(tmp_path / "cut.mkv", home=home)
+    assert report.verdict is Verdict.CANNOT_TELL
+
+
+def test_a_playlist_under_a_video_name_is_refused(tmp_path: Path, home: Path) -> None:
+    evil = tmp_path / "evil.mp4"
+    evil.write_text("#EXTM3U\n#EXTINF:1,\n/etc/passwd\n#EXT-X-ENDLIST\n")
+    report = labeler.verify_file(evil, home=home)
+    assert report.error is not None and report.error.exit_code == 7
+
+
+def test_frames_as_arrays() -> None:
+    rng = np.random.default_rng(3)
+    import cv2
+
+    scene = cv2.resize(
+        rng.integers(0, 255, (60, 90, 3), dtype=np.uint8), (480, 320), interpolation=cv2.INTER_CUBIC
+    )
+    frames = [np.roll(scene, 3 * index, axis=1) for index in range(40)]
+    options = {"producer": "acme", "produce_id": "9"}
+    labelled = list(labeler.label_frames(iter(frames), **options))
+    assert len(labelled) == 40 and all(frame.shape == scene.shape for frame in labelled)
+    report = labeler.verify_frames(labelled, 25)
+    assert report.layers.watermark.mark_id == labeler.Label(producer="acme", produce_id="9").mark_id
+    assert report.layers.visible.state is State.PRESENT
+    assert labeler.verify_frames(frames, 25, layers="visible").layers.visible.state is State.ABSENT
+    with pytest.raises(UsageError, match="RGB"):
+        next(labeler.label_frames([scene[..., 0]], **options))
