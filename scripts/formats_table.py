@@ -1,4 +1,4 @@
-"""Label and verify every image format, and write the table of docs/formats.md from what happened."""
+"""Label and verify every format, and write the tables of docs/formats.md from what happened."""
 
 from __future__ import annotations
 
@@ -13,6 +13,9 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "tests" / "pipeline"))
+from stream_files import CLIPS, SOUNDS, clip, sound, stream_digest
+
 import labeler
 from labeler.credentials.certs import create_development_identity
 
@@ -20,6 +23,8 @@ ROOT = Path(__file__).resolve().parent.parent
 Writer = Callable[[Image.Image, Path], object]
 
 HEAD = """# Formats
+
+## Pictures
 
 Made by `make formats`: every row was labelled with all four layers and verified in that run. "Pixels kept" says whether
 labelling with container layers only left the decoded pixels bit for bit as they were. PSNR is of the labelled picture
@@ -29,6 +34,23 @@ outside its visible mark against the source (frame 1), so it counts the watermar
 |---|---|---|---|---|---|---:|---|
 """
 
+
+STREAM_HEAD = """
+## Sound and video
+
+The sample voice, and a clip of two seconds with it, written by ffmpeg in each format. "Streams kept" says whether
+labelling with container layers only left every coded packet bit for bit as it was.
+
+| format | metadata | credentials | watermark | layers found | streams kept | notes |
+|---|---|---|---|---|---|---|
+"""
+
+STREAM_NAMES = {
+    "16.wav": "WAV, 16 bits", "24.wav": "WAV, 24 bits", "float.wav": "WAV, float", "a.flac": "FLAC", "a.mp3": "MP3",
+    "a.m4a": "M4A, AAC", "vorbis.ogg": "Ogg Vorbis", "a.opus": "Opus", "a.aiff": "AIFF", "a.mp4": "MP4, H.264",
+    "a.mov": "MOV, H.264", "a.mkv": "Matroska, H.264", "a.webm": "WebM, VP9", "a.avi": "AVI, MPEG-4",
+    "a.ts": "MPEG-TS, H.264", "a.flv": "FLV, H.264",
+}  # fmt: skip
 
 TAIL = """
 ## Where the label goes
@@ -42,6 +64,16 @@ TAIL = """
 | TIFF | tag 700 of the first page | tag 52545 |
 | GIF | XMP application extension | application extension |
 | BMP | `NAME.bmp.aigc.json` beside the file | `NAME.bmp.c2pa` beside the file |
+| WAV, RF64 | RIFF chunk `AIGC`, XMP chunk `_PMX` | `C2PA` chunk; beside the file from 128 MB on |
+| MP3 | ID3v2 `TXXX:AIGC`, XMP in `PRIV` | ID3v2 `GEOB`; beside the file from 128 MB on |
+| FLAC | Vorbis comment `AIGC` | `APPLICATION` block; beside the file from 128 MB on |
+| Ogg Vorbis, Opus | Vorbis comment `AIGC` | `NAME.c2pa` beside the file |
+| AIFF, AAC (ADTS) | XMP | `NAME.c2pa` beside the file |
+| MP4, MOV, M4V, M4A | `moov.udta.meta`, key `AIGC`; XMP in a `uuid` box | `uuid` box |
+| Matroska, WebM | SimpleTag `AIGC` | `NAME.c2pa` beside the file |
+| AVI | LIST INFO `AIGC` | `C2PA` chunk; beside the file from 128 MB on |
+| FLV | `onMetaData.AIGC` | `NAME.c2pa` beside the file |
+| MPEG-TS | `NAME.ts.aigc.json` beside the file | `NAME.c2pa` beside the file |
 
 Other properties of an existing XMP packet stay as they are. A file carries one AIGC label: relabelling replaces it, and
 only its own producer may. The reader also accepts labels where other producers put them (PNG text, EXIF, APP9, wrapped
@@ -142,6 +174,27 @@ def row(name: str, folder: Path, home: Path) -> str:
     return "| " + " | ".join(cells) + " |\n"
 
 
+def stream_row(file: str, folder: Path, home: Path) -> str:
+    """Label, verify and describe one format of sound or video."""
+    source, full, quiet = folder / file, folder / "full" / file, folder / "quiet" / file
+    (sound if file in SOUNDS else clip)(source)
+    result = labeler.label_file(source, full, producer="demo", home=home)
+    labeler.label_file(source, quiet, producer="demo", home=home, layers="metadata,credentials")
+    layers = labeler.verify_file(full, home=home).layers
+    found = [layer for layer in labeler.Layer if getattr(layers, layer).state is labeler.State.PRESENT]
+    tracks = ("a:0",) if file in SOUNDS else ("v:0", "a:0")
+    cells = (
+        STREAM_NAMES[file],
+        layers.metadata.carrier,
+        layers.credentials.carrier,
+        "yes" if layers.watermark.state is labeler.State.PRESENT else str(layers.watermark.state),
+        f"{len(found)} of 4",
+        "yes" if all(stream_digest(source, t) == stream_digest(quiet, t) for t in tracks) else "**no**",
+        "; ".join(dict.fromkeys(note.detail for note in result.notes)),
+    )
+    return "| " + " | ".join(cells) + " |\n"
+
+
 def main() -> None:
     """Write the table to the file given, or to stdout."""
     try:
@@ -160,6 +213,11 @@ def main() -> None:
             folder = Path(temporary) / str(number)
             folder.mkdir()
             out.write(row(name, folder, home))
+        out.write(STREAM_HEAD)
+        for name in (*SOUNDS, *CLIPS):
+            folder = Path(temporary) / name
+            folder.mkdir()
+            out.write(stream_row(name, folder, home))
     out.write(TAIL)
     if len(sys.argv) > 1:
         Path(sys.argv[1]).write_text(out.getvalue(), encoding="utf-8")

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import dataclasses
 import os
+import shutil
 import time
 import unicodedata
 import uuid
@@ -111,6 +112,7 @@ def label_one(
     with scratch(output.parent) as parts:
         labelled = label_source(source, options, parts)
         content, output_sha256 = labelled.content, labelled.content.sha256
+        assert content.file is None or content.file != source.file, "the original would be moved"
         if before_publish is not None:
             before_publish(path)
         publish_all(
@@ -382,6 +384,10 @@ def _containers(job: _Job, marked: Marked) -> tuple[Source, dict[str, bytes], tu
             content, manifest = _sign(job, job.signer, content, marked)
         if manifest is not None:
             sidecars[CREDENTIALS_SUFFIX] = manifest
+    if content is job.source:  # the output is published by its name: it must be a file of our own
+        content, _ = content.rewritten(
+            lambda source, target: shutil.copyfileobj(source, target, 1 << 20), job.parts
+        )
     return content, sidecars, notes
 
 

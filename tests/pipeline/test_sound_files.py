@@ -50,7 +50,9 @@ def test_every_format_carries_all_layers_and_they_agree(name: str, tmp_path: Pat
 def test_container_layers_leave_the_sound_bit_for_bit(name: str, tmp_path: Path, home: Path) -> None:
     source = sound(tmp_path / name)
     out = tmp_path / "out" / name
+    before = source.read_bytes()
     labeler.label_file(source, out, producer="acme", layers="metadata,credentials", home=home)
+    assert source.read_bytes() == before
     assert stream_digest(out, "a:0") == stream_digest(source, "a:0")
     report = labeler.verify_file(out, layers="metadata,credentials", home=home)
     assert report.verdict is Verdict.AI_CONFIRMED and report.layers.credentials.content == "intact"

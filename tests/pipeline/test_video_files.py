@@ -42,7 +42,9 @@ def test_every_format_carries_all_layers_and_they_agree(name: str, tmp_path: Pat
 @pytest.mark.parametrize("name", CLIPS)
 def test_container_layers_leave_every_track_bit_for_bit(name: str, tmp_path: Path, home: Path) -> None:
     source, out = clip(tmp_path / name, seconds=1), tmp_path / "out" / name
+    before = source.read_bytes()
     labeler.label_file(source, out, producer="acme", layers="metadata,credentials", home=home)
+    assert source.read_bytes() == before
     for track in ("v:0", "a:0"):
         assert stream_digest(out, track) == stream_digest(source, track)
     report = labeler.verify_file(out, layers="metadata,credentials", home=home)
