@@ -15,11 +15,11 @@ from labeler.errors import UsageError
 from labeler.visible.sound import loudness as level
 from labeler.visible.sound import rhythm, speech
 from labeler.visible.sound.loudness import Floats, front
-from labeler.visible.sound.placing import AudibleMark, Marker
+from labeler.visible.sound.placing import AudibleMark, Marker, rooms
 from labeler.visible.sound.seeking import Seeker, detect
 from labeler.visible.wording import SEPARATOR
 
-__all__ = ["KINDS", "AudibleMark", "Marker", "Seeker", "apply", "detect", "prepare", "wording"]
+__all__ = ["KINDS", "AudibleMark", "Marker", "Seeker", "apply", "detect", "prepare", "rooms", "wording"]
 
 KINDS = ("speech", "rhythm", "both")
 """Spoken, Morse rhythm, or the rhythm followed by the speech."""

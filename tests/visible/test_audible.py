@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import functools
 import itertools
+from pathlib import Path
 
 import numpy as np
 import pytest
 
 from labeler.errors import UsageError
+from labeler.media import ffmpeg
 from labeler.types import State
 from labeler.visible import audio
 from labeler.visible.sound import rhythm, speech
@@ -18,6 +20,7 @@ from labeler.visible.wording import has_gb_elements
 
 Floats = np.ndarray
 RATE = 16000
+CLIPS = Path(__file__).resolve().parents[2].parent / "shared" / "data" / "audio"
 
 
 @functools.lru_cache(maxsize=32)
@@ -292,3 +295,52 @@ def test_memory_is_bounded() -> None:
     assert most < 18 * RATE
     assert len(seeker._rows) < 6000 and len(seeker._features._rest) < RATE
     assert len(marker.flush()) < 18 * RATE and len(marker.spans) == 1
+
+
+def test_one_wrong_letter_or_word_is_no_mark(monkeypatch: pytest.MonkeyPatch) -> None:
+    quiet = np.zeros(RATE, np.float32)
+    for units, found in (((1, 0, 1, 1, 1, 0, 0, 0, 1, 0, 1), 1), ((1, 0, 1, 1, 1, 0, 0, 0, 1, 1, 1), 0)):
+        monkeypatch.setattr(rhythm, "UNITS", units)
+        shape = rhythm.envelope(RATE, margin=1)
+        monkeypatch.undo()
+        keyed = np.concatenate([quiet, 0.3 * shape * rhythm.tone(RATE, len(shape)), quiet])[:, None]
+        assert len(audio.detect(keyed.astype(np.float32), RATE).evidence) == found, units
+    for name, (first, last) in {"zh": (1.6, 2.1), "en": (0.9, 1.3)}.items():
+        prompt = speech.prompt(name, RATE).copy()
+        right = audio.detect(np.concatenate([quiet, prompt, quiet])[:, None], RATE)
+        assert [e.text for e in right.evidence] == [speech.PROMPTS[name]]
+        word = slice(round(first * RATE), round(last * RATE))
+        prompt[word] = speech.prompt("zh-short", RATE)[: word.stop - word.start][::-1]
+        wrong = audio.detect(np.concatenate([quiet, prompt, quiet])[:, None], RATE)
+        assert speech.PROMPTS[name] not in [e.text for e in wrong.evidence]
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_nothing_is_found_where_nothing_is(seed: int) -> None:
+    rng = np.random.default_rng([5, seed])
+    noise = (0.1 * rng.normal(size=(60 * RATE, 2))).astype(np.float32)
+    keyed = np.repeat(rng.integers(0, 2, 500), round(rhythm.UNIT * RATE))
+    beeps = (0.3 * keyed * rhythm.tone(RATE, len(keyed))).astype(np.float32)[:, None]
+    for sound in (programme(60, seed=seed), noise, beeps):
+        assert audio.detect(sound, RATE).state is State.ABSENT
+
+
+@pytest.mark.parametrize("clip", ["m_glock", "m_spl", "s01_jfk", "s07_czech"])
+def test_real_sound_in_noise(clip: str) -> None:
+    if not CLIPS.is_dir():
+        pytest.skip("the shared clips are not here")
+    path = CLIPS / f"{clip}.flac"
+    data = ffmpeg.run(
+        ffmpeg.source(path, "flac").output("pipe:", format="f32le", acodec="pcm_f32le", ar=48000, ac=2, t=10)
+    )
+    sound = np.frombuffer(data, "<f4").reshape(-1, 2)
+    assert audio.detect(sound, 48000).state is State.ABSENT
+    out, [(start, _)] = streamed(sound, audio.prepare(48000, 2, kind="both", lang="en", place="0.5"), [48000])
+    assert (
+        len(out) == len(sound) and np.abs(out[: 9 * 48000]).max() <= max(CEILING, np.abs(sound).max()) + 1e-6
+    )
+    power = float((out**2).mean())
+    out = out + np.random.default_rng(3).normal(size=out.shape) * np.sqrt(power / 100)
+    report = audio.detect(out.astype(np.float32), 48000)
+    assert [e.text for e in report.evidence] == [rhythm.TEXT, speech.PROMPTS["en"]]
+    assert report.evidence[0].time is not None and abs(report.evidence[0].time[0] - start) < 0.05

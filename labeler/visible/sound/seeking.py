@@ -17,7 +17,7 @@ from labeler.types import Evidence, State, VisibleReport
 from labeler.visible.sound import rhythm, speech
 from labeler.visible.sound.features import BANDS, HOP, TONES, WINDOW, Features
 from labeler.visible.sound.loudness import Floats
-from labeler.visible.sound.templates import REACH, Template, compressed, rhythms, spoken
+from labeler.visible.sound.templates import LEAST, REACH, Template, compressed, rhythms, spoken
 
 __all__ = ["Seeker", "detect"]
 
@@ -90,9 +90,13 @@ class Seeker:
     Args:
         rate: Hz.
         channels: of the sound.
+
+    Attributes:
+        highest: the highest score of every pattern so far, whether a find or not.
     """
 
     def __init__(self, rate: int, channels: int) -> None:
+        self.highest = dict.fromkeys(LEAST, 0.0)
         self._features = Features(rate, channels)
         self._channels = channels
         self._pad = round(_PAD * rate)
@@ -148,13 +152,15 @@ class Seeker:
     def _collect(self, bank: _Bank, rows: Floats, begin: float) -> None:
         """Keep the peaks of every pattern that exceed its threshold and agree in every part."""
         for scores, template in zip(bank.scores(rows), bank.patterns, strict=True):
+            self.highest[template.name] = max(self.highest[template.name], float(scores.max()))
             high = np.flatnonzero(scores >= template.least)
             length = len(template.pattern)
             while len(high):
                 top = int(high[np.argmax(scores[high])])
-                if template.agrees(rows[top : top + length]):
+                score = float(scores[top])
+                if template.agrees(rows[top : top + length], score):
                     start = begin + top * HOP + template.lead
-                    end, score = start + template.seconds, float(scores[top])
+                    end = start + template.seconds
                     self._finds.append(_Find(name=template.name, score=score, start=start, end=end))
                 high = high[np.abs(high - top) >= length // 4]
         if len(self._finds) > 8 * _MOST:
