@@ -253,10 +253,15 @@ class JsonLinesSlot(JsonSlot):
         body = decode(data).body
         labels: list[SlotLabel] = []
         seen: set[tuple[tuple[str, str], ...]] = set()
+        same = b""  # how the last line with a label begins: most lines of a file begin so
         for line in _LINES.finditer(body):
+            if same and line[0].startswith(same):
+                continue
             if b'"AIGC"' not in line[0] and b'"aigc"' not in line[0]:
                 continue
-            for label in self._read(body, *line.span()).labels:
+            found = self._read(body, *line.span())
+            same = _beginning(line[0]) if found.labels else b""
+            for label in found.labels:
                 key = tuple(sorted(label.parsed.fields.items()))
                 if key not in seen and len(seen) < 100:
                     seen.add(key)
@@ -278,6 +283,12 @@ class JsonLinesSlot(JsonSlot):
         if not count:
             raise UnsupportedMedia("no line is an object, so there is no place for a label.")
         return text.encode(b"".join([*pieces, text.body[position:]]))
+
+
+def _beginning(line: bytes) -> bytes:
+    """A line up to the end of its label, if the label is its first member."""
+    members = scan(line).members
+    return line[: members[0].end] if members and members[0].name == "AIGC" else b""
 
 
 # ------------------------------------------------------------------------------------------------- VTT

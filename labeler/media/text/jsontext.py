@@ -19,7 +19,7 @@ __all__ = ["JSON", "JSON_LINES", "NOTICE", "Member", "Root", "scan", "set_member
 NOTICE = "AIGC-Notice"
 """Member that carries the visible wording where an object is shown to people."""
 
-_TOKEN = re.compile(rb'"(?:[^"\\]|\\.)*"|[{}\[\],:]', re.DOTALL)
+_TOKEN = re.compile(rb'"[^"\\]*(?:\\.[^"\\]*)*"|[{}\[\],:]', re.DOTALL)
 _SPACE = re.compile(rb"[ \t\r\n]*")
 _INDENT = re.compile(rb"\{([ \t]*(?:\r\n|\n|\r)[ \t]*)")
 _LINE = re.compile(rb"[^\r\n]*[^\s][^\r\n]*")
@@ -87,7 +87,9 @@ def scan(body: bytes, start: int = 0, end: int | None = None) -> Root:
 def _close(members: list[Member], name: str, name_start: int, start: int, end: int, body: bytes) -> None:
     if start >= 0:
         start = _skip(body, start)
-        members.append(Member(name, start, start + len(body[start:end].rstrip()), name_start))
+        while end > start and body[end - 1] in b" \t\r\n":
+            end -= 1
+        members.append(Member(name, start, end, name_start))
 
 
 def _string(raw: bytes) -> str:
