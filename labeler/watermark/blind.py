@@ -27,7 +27,7 @@ _READINGS_MAX = 16
 """Upper bound on the geometries in which one search tries to decode; enters log10 p."""
 _DECODE_Z = 5.0
 """Smallest sync statistic, after registration, of a geometry that is decoded."""
-_PROFILES = 5
+_PROFILES = 6
 _LOOKS = 1e12
 _SEARCH_SHARE = 0.4
 """Part of the error of a verification that the search may spend; identity and turns have the rest."""

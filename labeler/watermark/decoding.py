@@ -37,6 +37,7 @@ __all__ = [
     "Observed",
     "decode_at_once",
     "decode_cells",
+    "decode_patiently",
     "decode_payload",
     "observe",
     "sync_z",
@@ -47,6 +48,8 @@ Floats: TypeAlias = npt.NDArray[np.float32]
 _RING_WIDTH = 2.5
 _EM_ROUNDS = 3
 _VALUE_MAX = 4.0
+_PATIENT_ROUNDS, _PATIENT_COPIES = 4, 4
+_PATIENT_NOISE = 0.15  # of the rms of the soft bits
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -121,7 +124,7 @@ def _tables(layout: Layout, chroma: bool) -> _Tables:
     for carrier in carriers:
         slots.append(np.where(carrier.slots < len(carrier.bit), carrier.slots + first, total))
         first += len(carrier.bit)
-        number = np.repeat(((carrier.radius - 4) / _RING_WIDTH).astype(np.int64), 2)
+        number = np.repeat(((carrier.radius - carrier.radius.min()) / _RING_WIDTH).astype(np.int64), 2)
         ring.append(number + rings)
         rings += int(number.max()) + 1
     return _Tables(
@@ -181,7 +184,7 @@ def _dims(spectrum: Spectrum, carrier: Carrier, row: int, column: int) -> Floats
 
 
 def _profiles(tables: _Tables, luma_dims: int) -> Floats:
-    """Fixed weight profiles (2 or 5, D); see ``PROFILES``."""
+    """Fixed weight profiles, (2, D) for luma alone, (6, D) for both carriers."""
     luma = np.arange(len(tables.bit)) < luma_dims
     fall = np.exp(-((tables.radius / 20) ** 4))
     low = np.exp(-((tables.radius / 13) ** 2))
@@ -192,11 +195,12 @@ def _profiles(tables: _Tables, luma_dims: int) -> Floats:
     if luma_dims == len(tables.bit):
         return np.asarray([band, lower], np.float32)
     profiles = [
-        np.where(luma, 0.6 * band, fall),  # light compression
+        np.where(luma, band, fall),  # light compression
         np.where(luma, lower, low),  # small or blurred
         np.where(luma, band, 0),  # grey
         np.where(luma, 0.25 * band, fall),  # crops of busy pictures: chroma before all
         np.where(luma, lower, lowest),  # small and compressed
+        np.where(luma, band, lowest),  # strong compression
     ]
     return np.asarray(profiles, np.float32)
 
@@ -245,6 +249,34 @@ def decode_payload(observed: Observed, layout: Layout) -> Decoded | None:
     order = np.argsort(-clustering(soft))
     for batch in (order[:1], order[1:]):
         for message in decode(soft[batch]):
+            payload = open_message(message, layout.key)
+            if payload is not None:
+                return _decoded(payload, observed, message, layout, tables)
+    return None
+
+
+def decode_patiently(observed: Observed, layout: Layout) -> Decoded | None:
+    """A second chance, for a place where the sync lines show a mark that did not decode.
+
+    Circular Viterbi decoding fails at times because its best path does not close, or because another codeword
+    lies a little nearer. Decoding copies with a little noise added finds the right one in about half of these
+    cases. How many codewords are looked at does not matter for the bound on accepting one of them, which holds
+    for all codewords together.
+
+    Args:
+        observed: dims of one geometry and cell assignment.
+        layout: the key's layout.
+    """
+    tables = _tables(layout, observed.luma_dims < observed.values.shape[-1])
+    fixed = _profiles(tables, observed.luma_dims)
+    soft = _gather(observed.values * _refine(observed.values, fixed, tables), tables)
+    best = soft[np.argsort(-clustering(soft))[:2]]
+    best = best / np.sqrt((best**2).mean(axis=1, keepdims=True))
+    rng = np.random.default_rng(96)
+    for _ in range(_PATIENT_ROUNDS):
+        copies = np.repeat(best, _PATIENT_COPIES, axis=0)
+        copies = copies + rng.normal(0, _PATIENT_NOISE, copies.shape).astype(np.float32)
+        for message in decode(copies):
             payload = open_message(message, layout.key)
             if payload is not None:
                 return _decoded(payload, observed, message, layout, tables)

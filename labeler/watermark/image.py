@@ -299,10 +299,10 @@ def _search(
 def _log10_p(found: Decoded, *, turned: bool = False) -> float:
     """Bound for readings without a search.
 
-    As it is: 2 frames x (5 + 2) profiles, half of the error; turned: 2 frames x 7 orientations x 5 profiles, a
+    As it is: 2 frames x (6 + 2) profiles, half of the error; turned: 2 frames x 7 orientations x 6 profiles, a
     tenth of the error. (2: the profiles of luma alone, for the first glance.)
     """
-    return accept_log10(found.rho, 2 * 7 * 5 / 0.1 if turned else 2 * (5 + 2) / 0.5)
+    return accept_log10(found.rho, 2 * 7 * 6 / 0.1 if turned else 2 * (6 + 2) / 0.5)
 
 
 def _report(found: Decoded, key: WatermarkKey, orientation: Orientation) -> WatermarkReport:
