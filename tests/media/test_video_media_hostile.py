@@ -171,7 +171,8 @@ def test_a_picture_that_changes_its_size_on_the_way(tmp_path: Path) -> None:
     both = tmp_path / "both.h264"
     both.write_bytes(one + clip(tmp_path / "two.h264", count=10, g=5, size="64x48").read_bytes())
     path = tmp_path / "both.ts"
-    engine.run(engine.source(both, "h264").output(f"file:{path}", c="copy"))
+    parts = engine.source(both, "h264", r=25)
+    engine.run(parts.output(f"file:{path}", c="copy", **{"bsf:v": "setts=ts=N*3600"}))
     with pytest.raises(DamagedMedia, match="size of its pictures"):
         _count(path)
 

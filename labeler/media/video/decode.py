@@ -22,7 +22,7 @@ from labeler.errors import DamagedMedia
 from labeler.media import ffmpeg as engine
 from labeler.media.video.info import VideoInfo
 
-__all__ = ["Frame", "Frames", "Plane", "frames", "sample"]
+__all__ = ["Frame", "Frames", "Plane", "frames", "sample", "views"]
 
 Plane = NDArray[np.uint8] | NDArray[np.uint16]
 """Samples of one plane, (rows, columns); 10-bit samples are 0 to 1023 in uint16."""
@@ -103,7 +103,7 @@ class Frames:
         self._whole = start is None and seconds is None and every is None and step is None and not quick
         size = info.layout.bytes(info.width, info.height, gray=gray)
         self._buffer = np.empty(size, np.uint8)
-        self._planes = _planes(self._buffer, info, gray)
+        self._planes = views(self._buffer, info, gray=gray)
         self._count = 0
         self._times = tempfile.NamedTemporaryFile(prefix="labeler-times-")  # noqa: SIM115 - closed in close
         self._lines: IO[str] = Path(self._times.name).open(encoding="ascii")  # noqa: SIM115
@@ -234,9 +234,10 @@ def sample(
                 return
 
 
-def _planes(
-    buffer: NDArray[np.uint8], info: VideoInfo, gray: bool
+def views(
+    buffer: NDArray[np.uint8], info: VideoInfo, *, gray: bool = False
 ) -> tuple[Plane, Plane | None, Plane | None]:
+    """The planes that lie behind one another in a buffer of bytes, without a copy."""
     samples = buffer.view(info.layout.sample)
     luma = info.width * info.height
     y = samples[:luma].reshape(info.height, info.width)
