@@ -13,7 +13,7 @@ from labeler.bench.false_accepts import run
 
 
 def main() -> int:
-    """Run until the log holds the number of trials asked for; run again to continue."""
+    """Run until the log holds the number of searches asked for; run again to continue."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("images", type=Path)
     parser.add_argument("log", type=Path)

@@ -16,6 +16,8 @@ from labeler.bench.false_accepts import load
 from labeler.bench.false_accepts import summary as count
 from labeler.bench.robustness import Run, markdown, summary
 
+TAIL = "median, 99 %, 99.9 %, most"
+
 
 def read(path: Path) -> Run:
     """A run from its JSON."""
@@ -125,12 +127,13 @@ def main() -> int:
         text = put(text, "security", security(json.loads(options.security.read_text(encoding="utf-8"))))
     if options.false_accepts:
         counts = count(load(options.false_accepts))
+        tail = ", ".join(f"{value:.2f}" for value in counts[f"sync z ({TAIL})"])
         text = put(
             text,
             "false-accepts",
-            f"Counted: {counts['accepted']} accepts in {counts['trials']} full searches over random crops, random keys "
-            f"({counts['marked']} of them carrying another key's mark), "
-            f"{counts['cannot tell']} cannot-tell.",
+            f"Counted: {counts['accepted']} accepts in {counts['searches']} full searches over random crops "
+            f"with random keys ({counts['marked']} of them in pictures that carry another key's mark), "
+            f"{counts['cannot tell']} cannot-tell. Highest sync statistic of a picture, {TAIL}: {tail}.",
         )
     options.document.write_text(text, encoding="utf-8")
     return 0

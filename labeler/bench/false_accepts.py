@@ -1,15 +1,16 @@
 """Counting false accepts: full searches over pictures that do not carry a mark of the key asked for.
 
-Every trial takes a picture of a folder, a random crop of it, half of the time JPEG of random quality, a random
-key, and in a quarter of the trials a mark made with another key. Trials are numbered, and each depends on its
-number alone, so a run can be cut into chunks and continued.
+Every trial takes a picture of a folder, a random crop of it, half of the time JPEG of random quality, some random
+keys, and in a quarter of the trials a mark made with another key. Each key is searched for in all geometries, so a
+trial counts as many searches as it has keys. Trials are numbered, and each depends on its number alone, so a run
+can be cut into chunks and continued.
 """
 
 from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -25,6 +26,7 @@ from labeler.watermark.image import SIDE_MIN, CannotMark, detect, embed
 __all__ = ["Trial", "load", "run", "summary"]
 
 _MARKED_SHARE = 0.25
+_KEYS = 6
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,7 +41,8 @@ class Trial:
         state: what the search said.
         log10_p: of an accepted mark, else None.
         payload: of an accepted mark.
-        sync_z: highest sync statistic of the search.
+        sync_z: highest sync statistic of the searches.
+        keys: searched for, one search each.
     """
 
     number: int
@@ -50,6 +53,7 @@ class Trial:
     log10_p: float | None
     payload: str
     sync_z: float = 0.0
+    keys: int = 1
 
 
 def run(
@@ -59,21 +63,23 @@ def run(
     count: int,
     progress: Callable[[Trial], None] | None = None,
 ) -> dict[str, Any]:
-    """Run trials until the log holds ``count`` of them.
+    """Run trials until the log holds ``count`` searches.
 
     Args:
         images: folder of pictures without our marks.
         log: JSON lines; continued if it is there.
-        count: number of trials wanted in all.
+        count: number of searches wanted in all.
         progress: is told every trial.
 
     Returns:
         The :func:`summary` of all trials in the log.
     """
-    done = len(load(log))
+    done = load(log)
+    missing = count - sum(trial.keys for trial in done)
     library = list(pictures(images))
     with log.open("a", encoding="utf-8") as file:
-        for trial in _trials(library, done, count):
+        for number in range(len(done), len(done) + -(-max(missing, 0) // _KEYS)):
+            trial = _trial(library, number)
             file.write(json.dumps(asdict(trial)) + "\n")
             file.flush()
             if progress is not None:
@@ -81,32 +87,32 @@ def run(
     return summary(load(log))
 
 
-def _trials(library: list[tuple[str, Pixels]], first: int, last: int) -> Iterator[Trial]:
-    for number in range(first, last):
-        rng = np.random.default_rng([2026, number])
-        name, pixels = library[int(rng.integers(len(library)))]
-        crop = _crop(pixels, rng)
-        marked = bool(rng.random() < _MARKED_SHARE)
-        if marked:
-            try:
-                other = WatermarkKey.from_secret(hashlib.sha256(b"other %d" % number).digest())
-                crop = np.asarray(embed(crop, rng.bytes(8), other, report=False).pixels, np.uint8)
-            except CannotMark:
-                marked = False
-        if rng.random() < 0.5:
-            crop = OPERATIONS["jpeg"](crop, rng, quality=int(rng.integers(40, 96)))
-        key = WatermarkKey.from_secret(hashlib.sha256(b"trial %d" % number).digest())
-        report = detect(crop, [key])
-        yield Trial(
-            number=number,
-            picture=name,
-            size=f"{crop.shape[1]}x{crop.shape[0]}",
-            marked=marked,
-            state=report.state.value,
-            log10_p=report.log10_p,
-            payload=report.payload,
-            sync_z=float(report.geometry.get("sync_z", 0.0)),
-        )
+def _trial(library: list[tuple[str, Pixels]], number: int) -> Trial:
+    rng = np.random.default_rng([2026, number])
+    name, pixels = library[int(rng.integers(len(library)))]
+    crop = _crop(pixels, rng)
+    marked = bool(rng.random() < _MARKED_SHARE)
+    if marked:
+        try:
+            other = WatermarkKey.from_secret(hashlib.sha256(b"other %d" % number).digest())
+            crop = np.asarray(embed(crop, rng.bytes(8), other, report=False).pixels, np.uint8)
+        except CannotMark:
+            marked = False
+    if rng.random() < 0.5:
+        crop = OPERATIONS["jpeg"](crop, rng, quality=int(rng.integers(40, 96)))
+    secrets = [hashlib.sha256(b"trial %d key %d" % (number, index)).digest() for index in range(_KEYS)]
+    report = detect(crop, [WatermarkKey.from_secret(secret) for secret in secrets])
+    return Trial(
+        number=number,
+        picture=name,
+        size=f"{crop.shape[1]}x{crop.shape[0]}",
+        marked=marked,
+        state=report.state.value,
+        log10_p=report.log10_p,
+        payload=report.payload,
+        sync_z=float(report.geometry.get("sync_z", 0.0)),
+        keys=_KEYS if report.geometry else 0,
+    )
 
 
 def _crop(pixels: Pixels, rng: np.random.Generator) -> Pixels:
@@ -128,15 +134,16 @@ def load(log: Path) -> list[Trial]:
 
 
 def summary(trials: list[Trial]) -> dict[str, Any]:
-    """Counts, and the rule of three: with no accept in n trials the rate is under 3/n (95 %)."""
+    """Counts, and the rule of three: with no accept in n searches the rate is under 3/n (95 %)."""
     accepted = [trial for trial in trials if trial.state == State.PRESENT.value]
+    searches = sum(trial.keys for trial in trials)
     unsure = [trial for trial in trials if trial.state == State.CANNOT_TELL.value]
     return {
-        "trials": len(trials),
-        "marked": sum(trial.marked for trial in trials),
+        "searches": searches,
+        "marked": sum(trial.keys for trial in trials if trial.marked),
         "accepted": len(accepted),
         "cannot tell": len(unsure),
-        "rate below (95 %)": 3 / max(len(trials), 1) if not accepted else None,
+        "rate below (95 %)": 3 / max(searches, 1) if not accepted else None,
         "sync z (median, 99 %, 99.9 %, most)": _tail([t.sync_z for t in trials if t.sync_z > 0]),
         "accepted trials": [asdict(trial) for trial in accepted],
     }
