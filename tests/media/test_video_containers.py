@@ -416,3 +416,35 @@ def test_boxes_that_hold_one_another_without_end_are_refused() -> None:
     with pytest.raises(DamagedMedia):
         list(mp4.inside(many, Box(b"moov", 0, 8, len(many))))
     assert AVI != MP4
+
+
+def test_an_index_that_nests_without_end_is_copied_as_it_is() -> None:
+    deep = b"\xec\x80"
+    for _ in range(3000):
+        deep = matroska.element(0xBB, deep)
+    tracks = matroska.element(matroska.TRACKS, bytes([0xAE, 0x80]))
+    body = tracks + matroska.element(matroska.CUES, deep)
+    data = matroska.element(matroska.EBML, b"") + matroska.element(matroska.SEGMENT, body, width=8)
+    assert deep[-4000:] in retagged(data, 10)
+
+
+def test_very_many_tiny_pieces_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    tracks = matroska.element(matroska.TRACKS, bytes([0xAE, 0x80]))
+    live = b"\x1fC\xb6u\xff" + b"\xa3\x80" * 400
+    head = matroska.element(matroska.EBML, b"") + b"\x18\x53\x80\x67\xff"
+    for module, limit, data, read in (
+        (matroska, "_MAX_BLOCKS", head + tracks + live * 3, matroska.walk),
+        (matroska, "_MAX_TOP", head + tracks + b"\xec\x80" * 1001, matroska.walk),
+        (mp4, "_MAX_TOP", box(b"ftyp", b"isom") + box(b"free") * 1001, mp4.top_level),
+        (avi, "_MAX_CHUNKS", opendml() + avi.chunk(b"RIFF", b"", form=b"AVIX") * 1001, avi.top_level),
+        (
+            flv,
+            "_MAX_TAGS",
+            b"FLV\1\5\0\0\0\x09" + bytes(4) + (b"\x08" + bytes(14)) * 1001,
+            lambda f: list(flv.tags(f)),
+        ),
+    ):
+        with monkeypatch.context() as change:
+            change.setattr(module, limit, 1000)
+            with pytest.raises(LimitExceeded):
+                read(io.BytesIO(data))

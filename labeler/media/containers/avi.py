@@ -22,7 +22,7 @@ from labeler.media.containers.stream import copy_edited, file_size, read_at
 
 __all__ = ["Chunk", "chunk", "load", "rewrite", "top_level"]
 
-_MAX_CHUNKS = 1_000_000
+_MAX_CHUNKS = 500_000
 _MAX_HEADER = 64 << 20
 _MAX_INDEXES = 100_000
 
@@ -60,7 +60,7 @@ def top_level(source: BinaryIO) -> tuple[tuple[Chunk, tuple[Chunk, ...]], ...]:
     """
     size = file_size(source)
     found: list[tuple[Chunk, tuple[Chunk, ...]]] = []
-    position = 0
+    position = count = 0
     while position + 12 <= size:
         riff = _header(read_at(source, position, 12), 0, position, size)
         if riff.kind != b"RIFF" or (riff.form != b"AVIX" if found else riff.form != b"AVI "):
@@ -68,6 +68,9 @@ def top_level(source: BinaryIO) -> tuple[tuple[Chunk, tuple[Chunk, ...]], ...]:
                 break  # what stands behind the last RIFF belongs to nobody
             raise DamagedMedia("not an AVI file.")
         found.append((riff, tuple(_inside(source, riff))))
+        count += 1 + len(found[-1][1])
+        if count > _MAX_CHUNKS:
+            raise LimitExceeded(f"the AVI file has more than {_MAX_CHUNKS} chunks.")
         position = riff.next
     if not found or not any(item.form == b"movi" for item in found[0][1]):
         raise DamagedMedia("the AVI file has no list of frames: it is cut off.")

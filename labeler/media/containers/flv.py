@@ -33,7 +33,7 @@ SCRIPT = 18
 
 NUMBER, _BOOLEAN, _STRING, _OBJECT, _NULL, _UNDEFINED, _REFERENCE = 0, 1, 2, 3, 5, 6, 7
 ECMA, _STRICT, _DATE, _LONG = 8, 10, 11, 12
-_MAX_TAGS = 5_000_000
+_MAX_TAGS = 3_000_000
 _MAX_VALUES = 500_000
 _MAX_DEPTH = 16
 
@@ -99,7 +99,7 @@ def tags(source: BinaryIO) -> Iterator[Tag]:
 
     Raises:
         DamagedMedia: if a tag is cut off or of no known type.
-        LimitExceeded: above 5 million tags (14 hours).
+        LimitExceeded: above 3 million tags (8 hours).
     """
     position, size = first_tag(source), file_size(source)
     for _ in range(_MAX_TAGS):

@@ -44,8 +44,8 @@ _CUE_POSITIONS = frozenset({_CUE_CLUSTER, 0xEA, 0x97, 0xEB})  # also codec state
 _CLUSTER_POSITION = 0xA7
 
 _MAX_HEADER = 64 << 20
-_MAX_TOP = 1_000_000
-_MAX_BLOCKS = 5_000_000
+_MAX_TOP = 500_000
+_MAX_BLOCKS = 3_000_000
 _MAX_CHILDREN = 500_000
 
 
@@ -104,7 +104,7 @@ def walk(source: BinaryIO) -> Segment:
     if segment.id != SEGMENT:
         raise DamagedMedia("the Matroska file has no segment behind its header.")
     found: list[Element] = []
-    position = segment.body
+    position, left = segment.body, _MAX_BLOCKS
     while position < segment.end:
         item = _header(source, position, segment.end)
         if segment.unknown and item.id in (EBML, SEGMENT):
@@ -113,7 +113,8 @@ def walk(source: BinaryIO) -> Segment:
         if item.unknown:
             if item.id != CLUSTER:
                 raise DamagedMedia(f"element {item.id:X} at byte {position} has no size.")
-            item = Element(CLUSTER, item.start, item.body, _end_of_cluster(source, item), True)
+            end, left = _end_of_cluster(source, item, left)
+            item = Element(CLUSTER, item.start, item.body, end, True)
         found.append(item)
         if len(found) > _MAX_TOP:
             raise LimitExceeded(f"the segment has more than {_MAX_TOP} elements.")
@@ -145,19 +146,29 @@ def _parse(raw: bytes, at: int, start: int, end: int) -> Element:
     return Element(number, start, body, stop, unknown)
 
 
-def _end_of_cluster(source: BinaryIO, cluster: Element) -> int:
-    """Where a cluster of unknown size ends: at the next element of the segment's own level."""
+def _end_of_cluster(source: BinaryIO, cluster: Element, left: int) -> tuple[int, int]:
+    """Where a cluster of unknown size ends: at the next element of the segment's own level.
+
+    Args:
+        source: the file.
+        cluster: the cluster, as far as the segment goes.
+        left: how many elements may still be looked at, so that a hostile file cannot take for ever.
+
+    Returns:
+        The end, and what is left of ``left``.
+    """
     position = cluster.body
-    for _ in range(_MAX_BLOCKS):
-        if position >= cluster.end:
-            return cluster.end
+    while position < cluster.end:
         item = _header(source, position, cluster.end)
         if item.id in _TOP or item.id in (EBML, SEGMENT):
-            return position
+            break
         if item.unknown:
             raise DamagedMedia(f"element {item.id:X} at byte {position} has no size.")
+        left -= 1
+        if left <= 0:
+            raise LimitExceeded(f"clusters without a size hold more than {_MAX_BLOCKS} elements.")
         position = item.end
-    raise LimitExceeded(f"a cluster has more than {_MAX_BLOCKS} elements.")
+    return position, left
 
 
 def load(source: BinaryIO, item: Element) -> bytes:
@@ -294,15 +305,15 @@ def _seek_head(data: bytes, moved: Callable[[int], int], tags_at: int | None) ->
     return master(SEEK_HEAD, b"".join(parts), crc=crc)
 
 
-def _cues(data: bytes, moved: Callable[[int], int], item: Element | None = None) -> bytes:
-    """An index with new cluster positions."""
+def _cues(data: bytes, moved: Callable[[int], int], item: Element | None = None, depth: int = 0) -> bytes:
+    """An index (a point in it, a track of that, a reference of that) with new cluster positions."""
     parts: list[bytes] = []
     crc = False
     for child in children(data, item):
         if child.id == CRC:
             crc = True
-        elif child.id in _CUE_MASTERS:
-            parts.append(_cues(data, moved, child))
+        elif child.id in _CUE_MASTERS and depth < 3:
+            parts.append(_cues(data, moved, child, depth + 1))
         elif child.id in _CUE_POSITIONS:
             old = number(data, child)
             new = moved(old) if old or child.id == _CUE_CLUSTER else 0  # elsewhere 0 is "none"

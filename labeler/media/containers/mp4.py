@@ -34,7 +34,7 @@ XMP_UUID = bytes.fromhex("be7acfcb97a942e89c71999491e3afac")
 
 _FIRST = frozenset({b"ftyp", b"moov", b"mdat", b"wide", b"free", b"skip", b"pnot", b"uuid"})
 _CONTAINERS = frozenset({b"moov", b"trak", b"mdia", b"minf", b"stbl", b"moof", b"traf", b"mfra"})
-_MAX_TOP = 1_000_000
+_MAX_TOP = 500_000
 _MAX_INSIDE = 100_000
 
 
@@ -46,7 +46,7 @@ def top_level(source: BinaryIO) -> tuple[Box, ...]:
 
     Raises:
         DamagedMedia: if it does not begin with a box of a movie, a box is cut off, or there is no ``moov``.
-        LimitExceeded: above a million boxes.
+        LimitExceeded: above half a million boxes.
     """
     size = file_size(source)
     found: list[Box] = []
