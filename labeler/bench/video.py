@@ -165,7 +165,7 @@ def probe(footage: Footage, payload: bytes, key: WatermarkKey, strength: str, wo
             scale=scale,
         )
 
-    def attempt(planes: Sequence[Any], again: bool) -> Trial:
+    def attempt(planes: Iterable[Any], again: bool) -> Trial:
         trial = Footage(
             frames=footage.frames.copy(), width=footage.width, height=footage.height, rate=footage.rate
         )

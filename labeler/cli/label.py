@@ -75,7 +75,9 @@ __all__ = ["command"]
 )
 @option("--audible-place", default="", metavar="PLACE", help="start, end, both, or seconds.")
 @option(
-    "--audible-mode", type=click.Choice(["mix", "insert"]), help="Over the programme, or with room made for it."
+    "--audible-mode",
+    type=click.Choice(["mix", "insert"]),
+    help="Over the programme, or with room made for it.",
 )
 @option("--prompt", type=PATH, metavar="FILE", help="A sound file to speak instead of labeler's words.")
 @option(
@@ -93,8 +95,17 @@ __all__ = ["command"]
     "--quality",
     type=click.IntRange(1, 100),
     metavar="1..100",
-    help="Of lossy formats; default as the source.",
+    help="Of lossy pictures; default as the source.",
 )
+@option("--codec", type=click.Choice(["h264", "hevc", "vp9", "av1"]), help="Of video; default as the source.")
+@option("--crf", type=float, metavar="N", help="Quality of video in the encoder's scale; lower is better.")
+@option("--preset", default="", metavar="NAME", help="Of the video encoder, in its own words.")
+@option(
+    "--hardware", type=click.Choice(["nvenc", "qsv", "amf", "vaapi", "videotoolbox"]),
+    help="Encode video with this hardware.",
+)  # fmt: skip
+@option("--fast", is_flag=True, help="Video: do not try out how strong the watermark must be.")
+@option("--sound-track", is_flag=True, help="Video: mark its sound track too.")
 @option("--certificate", type=PATH, metavar="PEM", help="Signing chain; default the one of `keys init`.")
 @option(
     "--certificate-key", type=PATH, metavar="PEM", help="Its private key (passphrase: LABELER_PASSPHRASE)."
@@ -163,6 +174,8 @@ def _options(
     training: str | None,
     audible: str | None,
     audible_mode: str | None,
+    codec: str | None,
+    hardware: str | None,
     **settings: Any,
 ) -> LabelOptions:
     import os
@@ -178,6 +191,8 @@ def _options(
         position=position or "",
         audible=audible or "",
         audible_mode=audible_mode or "",
+        codec=codec or "",
+        hardware=hardware or "",
         passphrase=passphrase.encode() if passphrase else None,
         **settings,
     )

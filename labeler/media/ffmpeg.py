@@ -260,6 +260,8 @@ class Writer(_Process):
             DamagedMedia: ffmpeg ended before it had read everything.
             LimitExceeded: nothing moved for ``timeout`` seconds.
         """
+        if not memoryview(buffer).nbytes:
+            return
         view = memoryview(buffer).cast("B")
         descriptor = self._pipe.fileno()
         done = 0

@@ -39,7 +39,13 @@ class LabelOptions:
         prompt: a sound file to speak instead of labeler's own words.
         key: watermark key id; ``public-1`` is readable by every installation, ``private`` is the newest own one.
         strength: of the watermark: ``gentle``, ``default`` or ``strong``.
-        quality: 1..100 for lossy formats, in place of the source's own.
+        quality: 1..100 for lossy pictures, in place of the source's own.
+        codec: of video: ``h264``, ``hevc``, ``vp9`` or ``av1``; default the source's own.
+        crf: constant quality of video in the encoder's scale, lower is better; default about the same for all.
+        preset: of the video encoder, in its own words.
+        hardware: video encoder of the hardware: ``nvenc``, ``qsv``, ``amf``, ``vaapi`` or ``videotoolbox``.
+        fast: video: do not try out on a few seconds how strong the watermark must be.
+        sound_track: video: lay the marks of sound into its first sound track too.
         certificate: signing chain, PEM; default the development identity of ``keys init``.
         certificate_key: its private key, PEM.
         passphrase: of the private key.
@@ -70,6 +76,12 @@ class LabelOptions:
     key: str = "public-1"
     strength: str = "default"
     quality: int | None = None
+    codec: str = ""
+    crf: float | None = None
+    preset: str = ""
+    hardware: str = ""
+    fast: bool = False
+    sound_track: bool = False
     certificate: Path | None = None
     certificate_key: Path | None = None
     passphrase: bytes | None = field(default=None, repr=False)

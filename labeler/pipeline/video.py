@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, TypeAlias
 
 import cv2
 import numpy as np
@@ -12,19 +15,22 @@ import numpy.typing as npt
 from labeler.core.keys import WatermarkKey
 from labeler.errors import AlreadyLabelled, DamagedMedia
 from labeler.media.files import Scratch, Source
+from labeler.media.video import soundtrack
 from labeler.media.video.decode import Plane, frames, sample
 from labeler.media.video.encode import Encoder
 from labeler.media.video.info import VideoInfo
-from labeler.pipeline.audio import undecided
+from labeler.pipeline.audio import SoundPass, undecided
 from labeler.pipeline.marked import Marked
 from labeler.pipeline.modalities import examine
 from labeler.pipeline.options import LabelOptions, VerifyOptions
+from labeler.pipeline.trial import try_out
 from labeler.profiles import Profile
 from labeler.types import Finding, Layer, MediaInfo, State, VisibleReport, WatermarkReport
 from labeler.visible import video as visible
 from labeler.visible.image import MarkDoesNotFit
 from labeler.visible.wording import wording
 from labeler.watermark import video as watermark
+from labeler.watermark.motion.strength import FAST_SCALE
 
 __all__ = ["apply", "detect"]
 
@@ -35,6 +41,10 @@ _FRAMES = 60
 _STEP = 1.0
 """Seconds between frames that are looked at in a long one."""
 _MOST = 3600
+_GENTLE = 0.7
+"""Strength of a gentle mark over the default's."""
+
+_Samples: TypeAlias = Sequence[tuple[float, Plane]]
 
 
 def apply(
@@ -65,21 +75,18 @@ def apply(
             notes.append(Finding(id="visible.impossible", severity="warn", detail=error.message))
     if Layer.WATERMARK in layers:
         try:
-            mark = watermark.prepare(
-                clip.width,
-                clip.height,
-                payload,
-                key,
-                strength=options.strength,
-                sample_luma=[plane for _, plane in samples],
-                bit_depth=clip.layout.depth,
-            )
+            mark = _mark(source, clip, samples, payload, key, options, scratch)
         except watermark.CannotMark as error:
             notes.append(Finding(id="watermark.impossible", severity="warn", detail=error.message))
+    sound = None
+    if options.sound_track and clip.of_kind("audio"):
+        sound = _sound_track(source, clip, layers, notes, payload, key, profile, options, scratch)
     target = scratch()
     with (
         frames(source.file, clip) as stream,
-        Encoder(source.file, target, clip, quality=options.quality) as encoder,
+        Encoder(
+            source.file, target, clip, audio=sound, hardware=options.hardware or None, **_encoding(options)
+        ) as encoder,
     ):
         for frame in stream:
             if badge is not None:
@@ -100,7 +107,78 @@ def apply(
     )
 
 
-_Samples = Sequence[tuple[float, Plane]]
+def _encoding(options: LabelOptions) -> dict[str, Any]:
+    """How the clip is encoded, in the words of ``Encoder``."""
+    return {"codec": options.codec or None, "quality": options.crf, "preset": options.preset or None}
+
+
+def _mark(
+    source: Source,
+    clip: VideoInfo,
+    samples: _Samples,
+    payload: bytes,
+    key: WatermarkKey,
+    options: LabelOptions,
+    scratch: Scratch,
+) -> watermark.VideoMark:
+    """The watermark, as strong as the clip needs and bears.
+
+    Raises:
+        CannotMark: the clip is too small or flat.
+    """
+    assert source.file is not None
+    strength, factor = ("default", _GENTLE) if options.strength == "gentle" else (options.strength, 1.0)
+
+    def make(scale: float) -> watermark.VideoMark:
+        return watermark.prepare(
+            clip.width,
+            clip.height,
+            payload,
+            key,
+            strength=strength,
+            sample_luma=[plane for _, plane in samples],
+            bit_depth=clip.layout.depth,
+            scale=scale,
+        )
+
+    mark = make(FAST_SCALE * factor)
+    if options.fast or options.hardware:  # the hardware's encoder is not tried out
+        return mark
+    tuned = try_out(source.file, clip, make, scratch, strength=strength, **_encoding(options))
+    return make(tuned.scale * factor)
+
+
+def _sound_track(
+    source: Source,
+    clip: VideoInfo,
+    layers: Sequence[Layer],
+    notes: list[Finding],
+    payload: bytes,
+    key: WatermarkKey,
+    profile: Profile,
+    options: LabelOptions,
+    scratch: Scratch,
+) -> Path:
+    """The first sound track with the marks of sound, as a WAVE file.
+
+    The audible mark is mixed in, never inserted, so that sound and pictures stay together.
+    """
+    assert source.file is not None
+    track = soundtrack.Track(source.file, clip)
+    run = SoundPass(
+        track.rate,
+        track.channels,
+        layers,
+        payload=payload,
+        key=key,
+        profile=profile,
+        options=dataclasses.replace(options, audible_mode="mix"),
+        duration=clip.info.duration,
+    )
+    target = scratch()
+    soundtrack.write(target, track, run.through(track.blocks()))
+    notes += run.notes
+    return target
 
 
 def _samples(source: Source, clip: VideoInfo, count: int) -> _Samples:

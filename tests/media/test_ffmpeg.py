@@ -24,6 +24,7 @@ def test_bytes_go_out_and_come_back(tmp_path: Path) -> None:
     sound = np.linspace(-1, 1, 8000, dtype=np.float32)
     node = ffmpeg.input("pipe:", f="f32le", ar=8000, ac=1, protocol_whitelist="pipe")
     with engine.Writer(node.output(f"file:{tmp_path / 'a.wav'}", acodec="pcm_f32le")) as writer:
+        writer.write(sound[:0])
         writer.write(sound[:5000])
         writer.write(sound[5000:])
         writer.finish()

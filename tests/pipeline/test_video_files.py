@@ -97,3 +97,28 @@ def test_frames_as_arrays() -> None:
     assert labeler.verify_frames(frames, 25, layers="visible").layers.visible.state is State.ABSENT
     with pytest.raises(UsageError, match="RGB"):
         next(labeler.label_frames([scene[..., 0]], **options))
+
+
+def test_the_sound_track_is_marked_too_where_that_is_asked_for(tmp_path: Path, home: Path) -> None:
+    import ffmpeg
+
+    from labeler.media import ffmpeg as engine
+
+    source, out = clip(tmp_path / "a.mp4", seconds=6, size="160x120"), tmp_path / "b.mp4"
+    result = labeler.label_file(
+        source,
+        out,
+        producer="acme",
+        home=home,
+        sound_track=True,
+        fast=True,
+        lang="zh",
+        layers="visible,watermark",
+    )
+    assert result.label is not None
+    engine.run(ffmpeg.input(f"file:{out}")["a:0"].output(f"file:{tmp_path / 'track.wav'}"))
+    report = labeler.verify_file(tmp_path / "track.wav", home=home)
+    assert report.layers.watermark.mark_id == result.label.mark_id
+    assert [found.text for found in report.layers.visible.evidence] == ["本音频由人工智能生成"]
+    before, after = (examine(open_source(path), DEFAULT_LIMITS) for path in (source, out))
+    assert abs(before.info.duration - after.info.duration) < 0.1

@@ -10,7 +10,7 @@ No process is started here: the caller encodes.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
@@ -98,7 +98,7 @@ class Tuned:
 def tune(
     frames: Sequence[Pixels],
     make: Callable[[float], VideoMark],
-    attempt: Callable[[Sequence[Pixels], bool], Trial],
+    attempt: Callable[[Iterable[Pixels], bool], Trial],
     *,
     strength: str = "default",
     bit_depth: int = 8,
@@ -121,12 +121,7 @@ def tune(
     result: Tuned | None = None
     for _ in range(rounds):
         mark = make(scale)
-        marked = []
-        for index, y in enumerate(frames):
-            copy = np.ascontiguousarray(y).copy()
-            mark.apply(copy, index)
-            marked.append(copy)
-        trial = attempt(marked, True)
+        trial = attempt(_marked(frames, mark), True)
         margin = mark.margin(_spread(trial.attacked, 60))
         loss = loss_of(frames, plain.delivered, trial.delivered, bit_depth)
         growth = trial.size / max(plain.size, 1) - 1
@@ -136,6 +131,13 @@ def tune(
         scale = result.scale
     assert result is not None
     return result
+
+
+def _marked(frames: Sequence[Pixels], mark: VideoMark) -> Iterator[Pixels]:
+    for index, y in enumerate(frames):
+        plane = np.ascontiguousarray(y).copy()
+        mark.apply(plane, index)
+        yield plane
 
 
 def _next(goal: Goal, scale: float, margin: float, loss: float, growth: float) -> Tuned:
