@@ -199,6 +199,21 @@ def test_the_level_follows_the_programme(level: float, channels: int) -> None:
         assert loudness(heard, rate) - level == pytest.approx(target, abs=1.0)
 
 
+@pytest.mark.parametrize(("channels", "level"), [(1, -30.0), (1, -13.0), (2, -10.0)])
+def test_a_mixed_mark_has_its_level_and_the_programme_steps_back(channels: int, level: float) -> None:
+    sound = programme(14, RATE, channels, level)
+    sound *= min(1.0, 1 / np.abs(sound).max())
+    for kind in ("speech", "rhythm"):
+        mark = audio.prepare(RATE, channels, kind=kind, lang="zh", place="5")
+        out, [(start, _)] = streamed(sound, mark, [RATE])
+        span = slice(round(start * RATE), round(start * RATE) + len(mark.signal))
+        parts = np.stack([sound[span, 0], mark.signal], axis=1).astype(float)
+        (duck, gain), *_ = np.linalg.lstsq(parts, out[span, 0].astype(float), rcond=None)
+        around = sound[span.start - 3 * RATE : span.stop + 3 * RATE]
+        assert 20 * np.log10(gain) == pytest.approx(loudness(around, RATE), abs=1.0), kind  # 0 LUFS at gain 1
+        assert 20 * np.log10(duck) <= -DUCK + 0.1
+
+
 def test_loud_programmes_are_not_clipped_and_step_back_further() -> None:
     rng = np.random.default_rng(1)
     loud = np.clip(rng.normal(size=(12 * RATE, 2)), -1, 1).astype(np.float32)
