@@ -104,7 +104,7 @@ def test_the_sound_track_is_marked_too_where_that_is_asked_for(tmp_path: Path, h
 
     from labeler.media import ffmpeg as engine
 
-    source, out = clip(tmp_path / "a.mp4", seconds=6, size="160x120"), tmp_path / "b.mp4"
+    source, out = clip(tmp_path / "a.mp4", seconds=6, size="256x192"), tmp_path / "b.mp4"
     result = labeler.label_file(
         source,
         out,
