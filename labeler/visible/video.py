@@ -223,7 +223,7 @@ def prepare(
     em = mark.badge.em
     luma = _blend(ink, plate, (x, y), (em * width / square, em), white, dark)
     chroma = _blend(
-        _averaged(ink, across, down),
+        _touched(ink, across, down),
         _averaged(plate, across, down),
         (x // across, y // down),
         (em * width / square / across, em / down),
@@ -348,6 +348,12 @@ def _aligned(
     right, bottom = -(x + ink.shape[1]) % across, -(y + ink.shape[0]) % down
     pad = ((top, bottom), (left, right))
     return np.pad(ink, pad), np.pad(plate, pad), (x - left, y - top)
+
+
+def _touched(part: F32, across: int, down: int) -> F32:
+    """A mask at the size of a chroma plane, as strong as its strongest sample: thin strokes take no colour."""
+    height, width = part.shape
+    return np.ascontiguousarray(part.reshape(height // down, down, width // across, across).max(axis=(1, 3)))
 
 
 def _averaged(part: F32, across: int, down: int) -> F32:
