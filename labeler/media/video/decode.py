@@ -105,6 +105,7 @@ class Frames:
         self._buffer = np.empty(size, np.uint8)
         self._planes = views(self._buffer, info, gray=gray)
         self._count = 0
+        self._every = max(every or 1, 1)
         self._times = tempfile.NamedTemporaryFile(prefix="labeler-times-")  # noqa: SIM115 - closed in close
         self._lines: IO[str] = Path(self._times.name).open(encoding="ascii")  # noqa: SIM115
         node = _node(path, info, self._times.name, start, seconds, every, gray, step, quick)
@@ -158,9 +159,10 @@ class Frames:
         if len(line) != 2:
             raise DamagedMedia(f"frame {self._count} has no time.", path=self._path)
         packets = self.info.packets
-        if packets is not None and not packets.timed:  # AVI with B-frames: evenly spaced by definition
-            ticks = round(self._count / self.info.rate / self.info.time_base)
-            return ticks, float(self._count / self.info.rate)
+        untimed = packets is not None and not packets.timed
+        if untimed or (self.info.demuxer == "avi" and self._every > 1):  # AVI: evenly spaced by definition
+            seconds = self._count * self._every / self.info.rate
+            return round(seconds / self.info.time_base), float(seconds)
         base = Fraction(line[1])
         ticks = round(int(line[0]) * base / self.info.time_base)
         return ticks, float(ticks * self.info.time_base) - self.info.start
@@ -216,6 +218,9 @@ def sample(
     share = length / info.info.duration if info.info.duration else 1.0
     total = max(1, round(total * share))
     step = length / count if total > count else None
+    every = None
+    if step is not None and info.demuxer == "avi":  # which does not tell the time of a frame
+        step, every = None, total // count
     handed = 0
     opened = frames(
         path,
@@ -224,7 +229,8 @@ def sample(
         seconds=seconds,
         gray=gray,
         step=step,
-        quick=total > 2 * count and info.codec in ("h264", "hevc"),
+        every=every,
+        quick=every is None and total > 2 * count and info.codec in ("h264", "hevc"),
     )
     with opened:
         for frame in opened:
