@@ -115,6 +115,12 @@ def load(path: Path = GRID) -> tuple[list[Attack], list[Clip]]:
         )
         for entry in grid["attacks"]
     ]
+    # Held-out clips first, the first cut of every group before the second: a part of a run is a fair sample.
+    numbered = [
+        (entry.get("tuned", False), number, entry, start)
+        for entry in grid["clips"]
+        for number, start in enumerate(entry["starts"])
+    ]
     clips = [
         Clip(
             name=f"{entry.get('name', entry['file'].rpartition('.')[0])} {start:g} s",
@@ -123,8 +129,7 @@ def load(path: Path = GRID) -> tuple[list[Attack], list[Clip]]:
             filter=entry["filter"],
             tuned=entry.get("tuned", False),
         )
-        for entry in grid["clips"]
-        for start in entry["starts"]
+        for _, _, entry, start in sorted(numbered, key=lambda item: item[:2])
     ]
     return attacks, clips
 

@@ -44,7 +44,7 @@ CELL_PERIOD = 4
 """Cells repeat after so many tiles in each direction."""
 CELL_CLASSES = CELL_PERIOD**2
 RADIUS_MIN, RADIUS_MAX = 4, 30
-VIDEO_RADIUS_MIN, VIDEO_RADIUS_MAX = 5, 16
+VIDEO_RADIUS_MIN, VIDEO_RADIUS_MAX = 8, 18
 CHROMA_RADIUS_MAX = 28
 """Chroma is kept in a frame of half the resolution, whose Nyquist frequency is |k| = 32."""
 SYNC_LINES = 64
@@ -155,7 +155,7 @@ class Layout:
 
     @classmethod
     def of_video(cls, key: bytes) -> Layout:
-        """The layout of video: luma only, lines with ``5 <= |k| <= 16``, all of the same strength."""
+        """The layout of video: luma only, lines with ``8 <= |k| <= 18`` (sync to 16), all of the same strength."""
         return _video_layout(key)
 
 
@@ -171,7 +171,7 @@ def _half_plane(radius_max: int, radius_min: int = RADIUS_MIN) -> Ints:
     return ordered
 
 
-def _sync_lines(key: bytes) -> Ints:
+def _sync_lines(key: bytes, radius_min: int = SYNC_MIN) -> Ints:
     """One line from each of 64 groups of neighbouring angles, by angle.
 
     The lines of the ring are sorted by angle atan2(ky, kx) in (-90, 90] degrees, then by radius; group g is
@@ -179,7 +179,7 @@ def _sync_lines(key: bytes) -> Ints:
     """
     k = _half_plane(SYNC_MAX)
     square = (k**2).sum(axis=1)
-    k, square = k[square >= SYNC_MIN**2], square[square >= SYNC_MIN**2]
+    k, square = k[square >= radius_min**2], square[square >= radius_min**2]
     angle = np.round(np.arctan2(k[:, 1], k[:, 0]) * 1e6).astype(np.int64)
     k = k[np.lexsort((square, angle))]
     words = KeyStream(key, "sync lines").words(SYNC_LINES)
@@ -253,6 +253,6 @@ def _layout(key: bytes) -> Layout:
 
 @lru_cache(maxsize=8)
 def _video_layout(key: bytes) -> Layout:
-    sync = _sync_lines(key)
+    sync = _sync_lines(key, VIDEO_RADIUS_MIN)
     carrier = _carrier(key, "video", sync, VIDEO_RADIUS_MAX, VIDEO_RADIUS_MIN)
     return Layout(key=key, sync=sync, sync_grid=grid_index(sync), luma=carrier, chroma=carrier)

@@ -19,7 +19,7 @@ from labeler.watermark.decoding import Decoded, Evidence, decode_cells, decode_p
 from labeler.watermark.layout import CELL_CLASSES, Layout
 from labeler.watermark.motion import geometries
 from labeler.watermark.motion.frames import HALF_TILE, whiten_sum
-from labeler.watermark.motion.views import VIEWS, plain
+from labeler.watermark.motion.views import by_place, by_time, plain, sync_pattern
 from labeler.watermark.orientation import ORIENTATIONS, Orientation
 from labeler.watermark.reading import Reading
 from labeler.watermark.registration import Placement, place, register
@@ -34,12 +34,14 @@ Planes: TypeAlias = Sequence[Floats]
 ACCEPT_LOG10 = -7.0
 """A finding is accepted when its log10 p over the whole search is below this."""
 _PROFILES = 2
+_VIEWS = 3
 _PARTS = (2, 4)  # parts of the time that are read alone
 _SHARE_AS_IS, _SHARE_PARTS, _SHARE_TURNED, _SHARE_SEARCH = 0.4, 0.1, 0.1, 0.4
 """Parts of the error that the stages may spend."""
-_CANDIDATES = 16
+_CANDIDATES = 12
 _TURN_Z, _LOOK_Z = 2.0, 3.2
 """Sync statistic from which a turned clip, and a view of a candidate, are decoded."""
+_REGISTERED_GAIN = 0.3
 _REFINED_Z = 4.6
 """Sync statistic from which a refined hypothesis becomes a candidate."""
 _LOOKS = 1e12
@@ -60,6 +62,13 @@ class Geometry:
     stage: str
     orientation: Orientation = ORIENTATIONS[0]
     placement: Placement | None = None
+
+    def pattern(self, layout: Layout, shape: tuple[int, ...]) -> Floats:
+        """The sync lines as they lie on a received plane of that shape; only with a placement."""
+        assert self.placement is not None
+        window = sync_pattern(layout, (self.placement.height // 2, self.placement.width // 2))
+        matrix = np.linalg.inv(_HALF) @ self.placement.matrix @ _HALF
+        return np.asarray(cv2.warpPerspective(window, matrix, (shape[1], shape[0])), np.float32)
 
     def align(self, plane: Floats) -> Floats:
         """A whitened half-resolution plane, brought onto the lattice; zero outside."""
@@ -105,17 +114,16 @@ def look(planes: Planes, layout: Layout) -> Found | None:
 
 def find_in(planes: Planes, layout: Layout, geometry: Geometry) -> Found | None:
     """Read slots in a geometry that is known from elsewhere in the clip."""
-    aligned = [geometry.align(plane) for plane in planes]
-    looks = 16 * len(VIEWS) * _PROFILES * CELL_CLASSES / _SHARE_PARTS
-    return _read(aligned, layout, geometry, looks, cells=geometry.placement is not None)
+    looks = 16 * _VIEWS * _PROFILES * CELL_CLASSES / _SHARE_PARTS
+    return _read(planes, layout, geometry, looks)
 
 
 def _as_is(planes: Planes, layout: Layout) -> Found | None:
-    return _read(planes, layout, Geometry("none"), len(VIEWS) * _PROFILES / _SHARE_AS_IS)
+    return _read(planes, layout, Geometry("none"), _VIEWS * _PROFILES / _SHARE_AS_IS)
 
 
 def _in_parts(planes: Planes, layout: Layout) -> Found | None:
-    looks = sum(_PARTS) * len(VIEWS) * _PROFILES / _SHARE_PARTS
+    looks = sum(_PARTS) * _VIEWS * _PROFILES / _SHARE_PARTS
     for parts in _PARTS:
         if len(planes) < 4 * parts:
             break
@@ -132,12 +140,12 @@ def _turned(planes: Planes, layout: Layout) -> Found | None:
     scored = []
     for orientation in ORIENTATIONS[1:]:
         scored.append((_z(orientation.apply(total), layout), ORIENTATIONS.index(orientation)))
-    looks = 7 * len(VIEWS) * _PROFILES / _SHARE_TURNED
+    looks = 7 * _VIEWS * _PROFILES / _SHARE_TURNED
     for z, index in sorted(scored, reverse=True)[:3]:
         if z < _TURN_Z:
             break
         geometry = Geometry("turned", orientation=ORIENTATIONS[index])
-        found = _read([geometry.align(plane) for plane in planes], layout, geometry, looks)
+        found = _read(planes, layout, geometry, looks)
         if found is not None:
             return found
     return None
@@ -151,20 +159,16 @@ def search_all(planes: Planes, layout: Layout) -> tuple[Found | None, float]:
     """
     total = whiten_sum(plain(planes))
     field = field_of_half(total)
-    looks = 2 * _CANDIDATES * len(VIEWS) * _PROFILES * CELL_CLASSES / _SHARE_SEARCH
+    looks = 2 * _CANDIDATES * _VIEWS * _PROFILES * CELL_CLASSES / _SHARE_SEARCH
     best = 0.0
     for number, (stage, candidate) in enumerate(_candidates(field, layout)):
         best = max(best, candidate.z)
         if number >= _CANDIDATES:
             break
-        for geometry in _placements(total, candidate, stage, field, layout):
-            z = _z(geometry.align(total), layout)
-            if z < _LOOK_Z:
-                continue
-            aligned = [geometry.align(plane) for plane in planes]
-            found = _read(aligned, layout, geometry, looks, cells=True, gate=_LOOK_Z)
-            if found is not None:
-                return found, best
+        geometry = _placement(total, candidate, stage, field, layout)
+        found = _read(planes, layout, geometry, looks, gate=_LOOK_Z)
+        if found is not None:
+            return found, best
     return None, best
 
 
@@ -190,45 +194,50 @@ def _alike(one: Candidate, two: Candidate) -> bool:
     return near and bool(np.abs(one.matrix - two.matrix).max() < 0.004)
 
 
-def _placements(
-    total: Floats, candidate: Candidate, stage: str, field: Field, layout: Layout
-) -> Iterator[Geometry]:
-    """The candidate as it is, then registered by blocks."""
-    start = place(candidate, field)
-    yield Geometry(stage, placement=start)
+def _placement(total: Floats, candidate: Candidate, stage: str, field: Field, layout: Layout) -> Geometry:
+    """The candidate as it is, or registered by blocks where that shows the sync lines clearly better."""
+    plainly = Geometry(stage, placement=place(candidate, field))
     size = (2 * total.shape[1], 2 * total.shape[0])
     full = np.asarray(cv2.resize(total, size, interpolation=cv2.INTER_LINEAR), np.float32)
     evidence = Evidence(luma=spectrum(total, HALF_TILE), chroma=None)
     reading = Reading(luma=full, chroma=None, evidence=evidence)
-    placement, _ = register(reading, start, layout, spread=2.0)
+    placement, _ = register(reading, place(candidate, field), layout, spread=2.0)
     placement, _ = register(reading, placement, layout, reach=12, step=0.35, spread=0.8)
-    yield Geometry(stage, placement=placement)
+    registered = Geometry(stage, placement=placement)
+    better = _z(registered.align(total), layout) > _z(plainly.align(total), layout) + _REGISTERED_GAIN
+    return registered if better else plainly
 
 
 def _read(
-    aligned: Planes,
-    layout: Layout,
-    geometry: Geometry,
-    looks: float,
-    *,
-    cells: bool = False,
-    gate: float = -math.inf,
+    planes: Planes, layout: Layout, geometry: Geometry, looks: float, *, gate: float = -math.inf
 ) -> Found | None:
-    """Read aligned slots in the three views; ``gate`` is the sync statistic below which a view is skipped."""
-    for view in VIEWS:
-        total = whiten_sum(view(aligned, layout))
-        evidence = Evidence(luma=spectrum(total, HALF_TILE), chroma=None)
+    """Read slots in the three views; ``gate`` is the sync statistic below which a view is skipped."""
+    for total in _views(planes, layout, geometry):
+        evidence = Evidence(luma=spectrum(whiten_sum(total), HALF_TILE), chroma=None)
         if sync_z(evidence, layout) < gate:
             continue
-        decoded = (
-            decode_cells(evidence, layout) if cells else decode_payload(observe(evidence, layout), layout)
-        )
+        if geometry.placement is not None:
+            decoded = decode_cells(evidence, layout)
+        else:
+            decoded = decode_payload(observe(evidence, layout), layout)
         if decoded is None:
             continue
         log10_p = accept_log10(decoded.rho, looks)
         if log10_p < ACCEPT_LOG10:
             return Found(decoded=decoded, geometry=geometry, log10_p=log10_p)
     return None
+
+
+def _views(planes: Planes, layout: Layout, geometry: Geometry) -> Iterator[Floats]:
+    """Sums of the slots on the lattice: plain (only where that is cheap), by time, by place."""
+    if geometry.placement is None:
+        planes = [geometry.align(plane) for plane in planes]
+        yield plain(planes)
+        total = by_time(planes, sync_pattern(layout, planes[0].shape))
+    else:
+        total = geometry.align(by_time(planes, geometry.pattern(layout, planes[0].shape)))
+    yield total
+    yield by_place(total, layout)
 
 
 def _z(plane: Floats, layout: Layout) -> float:

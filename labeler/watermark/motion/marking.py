@@ -19,7 +19,7 @@ from labeler.watermark.layout import Layout
 from labeler.watermark.message import candidates
 from labeler.watermark.motion.frames import HALF_TILE, half_shape, luma_half, whiten_frame, whiten_sum
 from labeler.watermark.motion.mask import local_rms
-from labeler.watermark.motion.views import by_time
+from labeler.watermark.motion.views import by_time, sync_pattern
 
 __all__ = ["REFRESH", "VideoMark", "make_tile", "plan_word"]
 
@@ -166,7 +166,7 @@ class VideoMark:
             frames: (H, W) luma planes like those marked.
         """
         planes = [whiten_frame(luma_half(y, self._half, self._bit_depth)) for y in frames]
-        total = by_time(planes, self._layout)
+        total = by_time(planes, sync_pattern(self._layout, self._half))
         evidence = Evidence(luma=spectrum(whiten_sum(total), HALF_TILE), chroma=None)
         carrier = self._layout.luma
         signs = 1 - 2 * self.word.astype(np.float32)

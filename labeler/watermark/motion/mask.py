@@ -22,8 +22,8 @@ Floats: TypeAlias = npt.NDArray[np.float32]
 
 FLAT_RMS = {"default": 0.5, "strong": 0.78}
 """Local rms allowed without any texture, grey levels before rounding (which adds up to 0.08)."""
-_TEXTURE = 1.3  # how fast the cap grows with the texture's energy
-_POWER = 0.175  # amplitude is energy to this power
+_TEXTURE = 4.0  # how fast the cap grows with the texture's energy
+_POWER = 0.06  # amplitude is energy to this power
 _ENERGY_MIN, _ENERGY_MAX = 2.0**2, 20.0**2
 _LOG_STEP = 12.0
 _MOTION_SHARE, _MOTION_LEVELS = 0.9, 3.0

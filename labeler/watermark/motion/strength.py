@@ -56,8 +56,8 @@ class Goal:
 
 
 GOALS = {
-    "default": Goal(crf=32, margin=2.5, loss=1.3, growth=0.15, least=0.45, most=2.4),
-    "strong": Goal(crf=36, margin=2.5, loss=2.3, growth=0.27, least=0.6, most=2.4),
+    "default": Goal(crf=32, margin=3.0, loss=1.1, growth=0.13, least=0.5, most=2.4),
+    "strong": Goal(crf=36, margin=3.0, loss=2.0, growth=0.24, least=0.6, most=2.4),
 }
 
 

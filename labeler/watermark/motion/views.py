@@ -19,7 +19,7 @@ from labeler.watermark.analysis import synthesis
 from labeler.watermark.layout import GRID_COLUMNS, GRID_ROWS, Layout
 from labeler.watermark.motion.frames import HALF_TILE, whiten_sum
 
-__all__ = ["VIEWS", "by_place", "by_time", "plain"]
+__all__ = ["by_place", "by_time", "plain", "sync_pattern"]
 
 Floats: TypeAlias = npt.NDArray[np.float32]
 Planes: TypeAlias = Sequence[Floats]
@@ -28,7 +28,7 @@ _BLOCK = 32  # half-resolution px
 _WEIGHT_MIN, _PLACE_MIN = 0.12, 0.05
 
 
-def plain(planes: Planes, layout: Layout | None = None) -> Floats:
+def plain(planes: Planes) -> Floats:
     """The sum of the planes."""
     total = planes[0].copy()
     for plane in planes[1:]:
@@ -36,26 +36,30 @@ def plain(planes: Planes, layout: Layout | None = None) -> Floats:
     return total
 
 
-def by_time(aligned: Planes, layout: Layout) -> Floats:
-    """Slots weighted by their own sync correlation, smoothed over neighbours."""
-    pattern = sync_pattern(layout, aligned[0].shape)
-    score = np.array([float((plane * pattern).sum()) for plane in aligned], np.float32)
-    power = np.array([float(cv2.norm(plane, cv2.NORM_L2SQR)) for plane in aligned], np.float32)
+def by_time(planes: Planes, pattern: Floats) -> Floats:
+    """The sum, each plane weighted by its own sync correlation, smoothed over neighbours.
+
+    Args:
+        planes: (h, w) whitened slots in order of time.
+        pattern: (h, w) the sync lines as they lie on these planes.
+    """
+    flat = pattern.reshape(-1)
+    score = np.array([float(plane.reshape(-1) @ flat) for plane in planes], np.float32)
+    power = np.array([float(cv2.norm(plane, cv2.NORM_L2SQR)) for plane in planes], np.float32)
     score /= np.maximum(power, 1e-9)
     if len(score) >= 3:
         score = _smooth(score)
     weight = np.clip(score / max(float(score.max()), 1e-12), _WEIGHT_MIN, 1)
-    total = np.zeros_like(aligned[0])
-    for plane, w in zip(aligned, weight, strict=True):
+    total = np.zeros_like(planes[0])
+    for plane, w in zip(planes, weight, strict=True):
         cv2.scaleAdd(plane, float(w), total, dst=total)
     return total
 
 
-def by_place(aligned: Planes, layout: Layout) -> Floats:
-    """The time-weighted sum, rows and columns of blocks weighted by their sync correlation."""
-    total = by_time(aligned, layout)
+def by_place(total: Floats, layout: Layout) -> Floats:
+    """A sum that lies on the lattice, rows and columns of blocks weighted by their sync correlation."""
     normal = whiten_sum(total)
-    product = normal * sync_pattern(layout, normal.shape)
+    product = cv2.multiply(normal, sync_pattern(layout, normal.shape))
     rows, columns = max(normal.shape[0] // _BLOCK, 1), max(normal.shape[1] // _BLOCK, 1)
     blocks = cv2.resize(product, (columns, rows), interpolation=cv2.INTER_AREA)
     down, across = _profile(blocks.mean(axis=1)), _profile(blocks.mean(axis=0))
@@ -87,7 +91,3 @@ def sync_pattern(layout: Layout, shape: tuple[int, ...]) -> Floats:
     tile = _sync_tile(layout)
     rows, columns = -(-shape[0] // HALF_TILE), -(-shape[1] // HALF_TILE)
     return np.ascontiguousarray(np.tile(tile, (rows, columns))[: shape[0], : shape[1]])
-
-
-VIEWS = (plain, by_time, by_place)
-"""All three, the cheapest first."""
