@@ -1,8 +1,9 @@
 """Measure the audible mark, and write the tables of docs/audible.md from what happened.
 
-    .venv/bin/python scripts/audible_table.py FOLDER [--picture FILE.png]
+    .venv/bin/python scripts/audible_table.py FOLDER [FOLDER ...] [--picture FILE.png]
 
-FOLDER holds WAV or FLAC files without marks. It takes about ten minutes of one core for twelve clips of ten seconds.
+A folder holds WAV or FLAC files without marks; the first ten seconds are marked, all of it is searched for marks that
+are not there. It takes about five minutes of one core for twelve clips.
 """
 
 from __future__ import annotations
@@ -44,20 +45,22 @@ def picture(folder: Path, path: Path) -> None:
 def main() -> None:
     """Measure and write."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("folder", type=Path)
+    parser.add_argument("folders", type=Path, nargs="+")
     parser.add_argument("--picture", type=Path)
     options = parser.parse_args()
     if options.picture:
-        picture(options.folder, options.picture)
+        picture(options.folders[0], options.picture)
         return
 
     def progress(text: str) -> None:
         print(text, file=sys.stderr, flush=True)
 
-    table = markdown(
-        measure(list(sounds(options.folder)), progress=progress),
-        unmarked(list(sounds(options.folder, seconds=None)), progress=progress),
-    )
+    tables = []
+    for number, folder in enumerate(options.folders):
+        rows = measure(list(sounds(folder)), progress=progress)
+        nothing = unmarked(sounds(folder, seconds=None), made=number == 0, progress=progress)
+        tables.append(f"### {folder.name}\n\n{markdown(rows, nothing)}")
+    table = "\n".join(tables)
     print(table)
     if PAGE.exists():
         text = PAGE.read_text(encoding="utf-8")

@@ -213,24 +213,26 @@ def _pattern(evidence: Evidence) -> str:
     return texts[evidence.text]
 
 
-def unmarked(library: Sequence[Sound], *, progress: Callable[[str], None] | None = None) -> list[Unmarked]:
-    """Look for marks where there are none: the sounds, the sounds at other speeds, and sound made here.
+def unmarked(
+    library: Iterable[Sound], *, made: bool = True, progress: Callable[[str], None] | None = None
+) -> list[Unmarked]:
+    """Look for marks where there are none: in sounds and, if ``made``, in them at other speeds and in sound made here.
 
     Speech of espeak-ng, among it sentences with words of our prompts in the very voice of our prompts, is left
     out where the program is not installed.
     """
     rows = []
-    sources: list[tuple[str, Iterable[Sound]]] = [
-        ("the clips, whole", library),
-        *(
-            (f"the clips at {factor} of their speed", _sped(library, factor))
-            for factor in (0.8, 0.9, 1.1, 1.25)
-        ),
-        ("melodies of harmonic tones, seeded", (_melody(seed) for seed in range(6))),
-        ("a 1 kHz tone keyed at random, units of 120 ms", (_keyed(seed) for seed in range(4))),
-        ("English words in Morse code, 1 kHz, units of 120 ms", (_morse(seed) for seed in range(4))),
-        ("espeak-ng, other sentences, our voice and others", _speech()),
-    ]
+    sources: list[tuple[str, Iterable[Sound]]] = []
+    if made:
+        clips = library = list(library)
+        sources = [
+            *((f"the clips at {f} of their speed", _sped(clips, f)) for f in (0.8, 0.9, 1.1, 1.25)),
+            ("melodies of harmonic tones, seeded", (_melody(seed) for seed in range(6))),
+            ("a 1 kHz tone keyed at random, units of 120 ms", (_keyed(seed) for seed in range(4))),
+            ("English words in Morse code, 1 kHz, units of 120 ms", (_morse(seed) for seed in range(4))),
+            ("espeak-ng, other sentences, our voice and others", _speech()),
+        ]
+    sources.insert(0, ("the clips, whole", library))
     for origin, parts in sources:
         row = Unmarked(origin=origin)
         for part in parts:
