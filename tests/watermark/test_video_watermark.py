@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+
 import cv2
 import numpy as np
 import numpy.typing as npt
@@ -229,7 +231,7 @@ def test_the_timeline_is_bounded_and_keeps_everything() -> None:
     assert len(slots) < SLOTS_MAX
     assert sum(float(slot.plane[0, 0]) for slot in slots) == 1000
     assert (slots[0].first, slots[-1].last) == (0.0, 999.0)
-    assert all(one.last < two.first for one, two in zip(slots[:-1], slots[1:], strict=True))
+    assert all(one.last < two.first for one, two in itertools.pairwise(slots))
 
 
 def test_runs_bridge_weak_frames_and_leave_noise_out() -> None:

@@ -22,7 +22,7 @@ Floats: TypeAlias = npt.NDArray[np.float32]
 
 FLAT_RMS = {"default": 0.5, "strong": 0.78}
 """Local rms allowed without any texture, grey levels before rounding (which adds up to 0.08)."""
-_TEXTURE = 4.0  # how fast the cap grows with the texture's energy
+_TEXTURE, _TEXTURE_FREE = 4.0, 0.4  # how fast the cap grows with the texture's energy, and from where on
 _POWER = 0.06  # amplitude is energy to this power
 _ENERGY_MIN, _ENERGY_MAX = 2.0**2, 20.0**2
 _LOG_STEP = 12.0
@@ -56,5 +56,6 @@ def local_rms(luma: Floats, before: Floats | None, *, strength: float, flat: flo
         change = cv2.GaussianBlur(change, (0, 0), _MOTION_SIGMA) * np.float32(1 / _MOTION_LEVELS)
         amplitude *= (1 - _MOTION_SHARE) + np.float32(_MOTION_SHARE) / (1 + change * change)
     amplitude *= np.float32(strength / max(float(np.sqrt((amplitude**2).mean())), 1e-6))
-    cap = np.float32(flat) * np.sqrt(1 + np.float32(_TEXTURE) * texture)
+    rough = np.maximum(texture - np.float32(_TEXTURE_FREE), 0)
+    cap = np.float32(flat) * np.sqrt(1 + np.float32(_TEXTURE) * rough)
     return np.asarray(np.minimum(amplitude, cap), np.float32)
