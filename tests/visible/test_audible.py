@@ -148,6 +148,18 @@ def test_a_stream_gets_the_same_mark_as_the_whole(mode: str) -> None:
     np.testing.assert_array_equal(out, whole)
 
 
+@pytest.mark.parametrize("rate", [100, 4000, 6000, 8000, 11025, 22050, 44099, 192000])
+def test_every_rate_is_searched(rate: int) -> None:
+    if rate < 4000:
+        assert audio.detect(np.full((2000, 1), 0.1, np.float32), rate).state is State.ABSENT
+        return
+    sound = programme(9, rate, 1)
+    out, [(start, _)] = streamed(sound, audio.prepare(rate, 1, kind="both", lang="en"), [rate])
+    evidence = audio.detect(out, rate).evidence
+    assert [e.text for e in evidence] == [rhythm.TEXT, speech.PROMPTS["en"]]
+    assert evidence[0].time is not None and abs(evidence[0].time[0] - start) < 0.05
+
+
 def test_a_stream_is_searched_like_the_whole() -> None:
     mark = audio.prepare(RATE, 1, kind="rhythm", place="both")
     out = audio.apply(programme(80), mark)

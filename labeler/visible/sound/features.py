@@ -57,11 +57,11 @@ class Features:
         self._channels = front(channels)
         self._factor = max(1, -(-rate // _HIGHEST_RATE))
         self._rate = rate / self._factor
-        self._size = round(WINDOW * self._rate)
+        self._size = max(round(WINDOW * self._rate), 4)
         transform = cv2.getOptimalDFTSize(self._size + self._size % 2)
         self._transform = transform + transform % 2
         frequency = np.arange(self._transform // 2 + 1) * self._rate / self._transform
-        self._bins = int(np.searchsorted(frequency, _HIGH + 100))
+        self._bins = min(int(np.searchsorted(frequency, _HIGH + 100)), self._transform // 2)
         self._weights = _weights(frequency[: self._bins].astype(np.float32))
         window = np.hanning(self._size + 2)[1:-1]
         self._window = (window / window.sum() * 2).astype(np.float32)
