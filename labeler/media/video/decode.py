@@ -24,8 +24,13 @@ from labeler.media.video.info import VideoInfo
 
 __all__ = ["Frame", "Frames", "Plane", "frames", "sample", "views"]
 
+_NO_TIME = -(1 << 63)  # AV_NOPTS_VALUE
 Plane = NDArray[np.uint8] | NDArray[np.uint16]
 """Samples of one plane, (rows, columns); 10-bit samples are 0 to 1023 in uint16."""
+
+
+_SKIPPABLE = frozenset({"h264", "hevc", "vp9", "av1", "mpeg2video", "mpeg4"})
+"""Codecs whose decoders can leave frames out (``skip_frame``)."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -60,7 +65,7 @@ def frames(
     every: int | None = None,
     gray: bool = False,
     step: float | None = None,
-    quick: bool = False,
+    quick: str = "",
     timeout: float = engine.TIMEOUT,
 ) -> Frames:
     """Open a video for its frames; a context manager and an iterator, which must be closed.
@@ -73,7 +78,7 @@ def frames(
         every: hand out only each n-th frame.
         gray: only luma.
         step: hand out one frame of each so many seconds.
-        quick: leave out frames that no other frame needs, to decode less.
+        quick: ``noref`` leaves out frames that no other frame needs, ``nokey`` all but key frames, to decode less.
         timeout: seconds without a frame that count as hung.
 
     Returns:
@@ -95,7 +100,7 @@ class Frames:
         every: int | None,
         gray: bool,
         step: float | None,
-        quick: bool,
+        quick: str,
         timeout: float,
     ) -> None:
         self.info = info
@@ -160,7 +165,7 @@ class Frames:
             raise DamagedMedia(f"frame {self._count} has no time.", path=self._path)
         packets = self.info.packets
         untimed = packets is not None and not packets.timed
-        if untimed or (self.info.demuxer == "avi" and self._every > 1):  # AVI: evenly spaced by definition
+        if untimed or int(line[0]) == _NO_TIME:  # AVI with B-frames: evenly spaced by definition
             seconds = self._count * self._every / self.info.rate
             return round(seconds / self.info.time_base), float(seconds)
         base = Fraction(line[1])
@@ -222,22 +227,32 @@ def sample(
     if step is not None and info.demuxer == "avi":  # which does not tell the time of a frame
         step, every = None, total // count
     handed = 0
-    opened = frames(
-        path,
-        info,
-        start=start,
-        seconds=seconds,
-        gray=gray,
-        step=step,
-        every=every,
-        quick=every is None and total > 2 * count and info.codec in ("h264", "hevc"),
-    )
+    quick = ""
+    if step is not None and info.codec in _SKIPPABLE:
+        quick = (
+            "nokey"
+            if _key_gap(info, begin, begin + length) <= 1.5 * step
+            else "noref"
+            if total > 2 * count
+            else ""
+        )
+    opened = frames(path, info, start=start, seconds=seconds, gray=gray, step=step, quick=quick)
     with opened:
         for frame in opened:
             yield frame
             handed += 1
             if handed == count:
                 return
+
+
+def _key_gap(info: VideoInfo, start: float, end: float) -> float:
+    """Longest time without a key frame between two times, seconds."""
+    packets = info.packets
+    if packets is None or not packets.timed:
+        return float("inf")
+    keys = packets.pts[packets.key] * float(info.time_base) - info.start
+    keys = np.concatenate([[start], keys[(keys > start) & (keys < end)], [end]])
+    return float(np.diff(keys).max())
 
 
 def views(
@@ -264,7 +279,7 @@ def _node(
     every: int | None,
     gray: bool,
     step: float | None,
-    quick: bool,
+    quick: str,
 ) -> Any:
     """The ffmpeg-python node of a decoder; nothing in it is a text of the user's."""
     given: dict[str, Any] = {"noautorotate": None, "err_detect": "explode"}
@@ -273,7 +288,7 @@ def _node(
     if seconds is not None:
         given["t"] = f"{max(0.0, seconds):.6f}"
     if quick:
-        given["skip_frame"] = "noref"
+        given["skip_frame"] = quick
     filters = []
     if every is not None and every > 1:
         filters.append(f"select='not(mod(n,{int(every)}))'")
