@@ -15,7 +15,7 @@ from video_containers import AVI, FILES, FLV, M4A, MKV, MOV, MP4, WEBM, frames, 
 
 from labeler.credentials import identity, sign
 from labeler.credentials import read as credentials_read
-from labeler.errors import DamagedMedia, LabelerError, UnsupportedMedia
+from labeler.errors import DamagedMedia, LabelerError, LimitExceeded, UnsupportedMedia
 from labeler.media.containers import avi, flv, isobmff, matroska, mp4
 from labeler.media.containers.splice import Edit
 from labeler.metadata import aigc, xmp
@@ -413,3 +413,16 @@ def test_hostile_files_of_these_types() -> None:
         pytest.skip("no hostile files here")
     for path in found:
         survives(path.read_bytes(), types[path.suffix])
+
+
+def test_absurd_amounts_of_xmp_are_refused() -> None:
+    big = mp4.XMP_UUID + bytes(17 << 20)
+    with pytest.raises(LimitExceeded):
+        read(video("plain.mp4") + isobmff.box(b"uuid", big) * 2, MP4)
+    data = video("plain.avi")
+    top = avi.top_level(io.BytesIO(data))
+    out = io.BytesIO()
+    end = top[0][0].end
+    avi.rewrite(io.BytesIO(data), out, top, [Edit(end, end, avi.chunk(b"_PMX", bytes(33 << 20)))])
+    with pytest.raises(LimitExceeded):
+        read(out.getvalue(), AVI)

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from typing import BinaryIO
 
+from labeler.errors import LimitExceeded
 from labeler.media.containers import avi
 from labeler.media.containers.avi import Chunk
 from labeler.media.containers.splice import Edit
@@ -21,6 +22,7 @@ PLACE = "avi-info"
 """The guide's place: chunk ``AIGC`` in ``LIST INFO``."""
 
 _MAX_TEXT = 1 << 20
+_MAX_XMP = 32 << 20
 _XMP = b"_PMX"
 
 
@@ -32,7 +34,10 @@ def read(source: BinaryIO) -> Slots:
         LimitExceeded: if there are absurdly many.
     """
     _, items = avi.top_level(source)[0]
-    packets = [avi.load(source, item)[8:].rstrip(b"\0") for item in items if item.kind == _XMP][:MAX_PACKETS]
+    found = [item for item in items if item.kind == _XMP][:MAX_PACKETS]
+    if sum(item.end - item.body for item in found) > _MAX_XMP:
+        raise LimitExceeded(f"the file holds more than {_MAX_XMP >> 20} MiB of XMP.")
+    packets = [avi.load(source, item)[8:].rstrip(b"\0") for item in found]
     texts: list[Text] = []
     for item in items:
         if item.form == b"INFO":

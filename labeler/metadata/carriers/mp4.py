@@ -27,7 +27,7 @@ __all__ = ["PLACE", "read", "write"]
 PLACE = "mp4-keys"
 """The guide's place: ``moov.udta.meta``, key ``AIGC``."""
 
-_MAX_XMP = 16 << 20
+_MAX_XMP = 32 << 20
 _MAX_TEXT = 1 << 20
 _MAX_ITEMS = 10_000
 _META_CHILDREN = frozenset({b"hdlr", b"keys", b"ilst", b"mhdr", b"free"})
@@ -110,7 +110,7 @@ def read(source: BinaryIO) -> Slots:
     """
     top = mp4.top_level(source)
     header = _header(*mp4.header(source, top))
-    packets = [mp4.load(source, item, limit=_MAX_XMP)[24 + _extra(item) :] for item in _uuids(source, top)]
+    packets = [mp4.load(source, item)[item.body - item.start + 16 :] for item in _uuids(source, top)]
     packets += [item.payload(header.data) for item, _ in header.packets]
     items = [item for found in header.lists for item in found.items]
     items += [item for item, _ in header.items]
@@ -139,7 +139,7 @@ def write(source: BinaryIO, target: BinaryIO, new: New) -> tuple[str, ...]:
     data, moov = mp4.header(source, top)
     queue = list(new.packets)
     edits: list[Edit] = []
-    for item in _uuids(source, top)[:MAX_PACKETS]:
+    for item in _uuids(source, top):
         edits.append(Edit(item.start, item.end, _uuid(queue.pop(0))))
     header = _header(data, moov)
     nested = [change for found in header.lists for change in _without(header, found)]
@@ -161,18 +161,20 @@ def _again(data: bytes) -> tuple[bytes, Box]:
 
 
 def _uuids(source: BinaryIO, top: tuple[Box, ...]) -> list[Box]:
-    """The ``uuid`` boxes that hold XMP."""
-    found = []
+    """The ``uuid`` boxes that hold XMP, the first few.
+
+    Raises:
+        LimitExceeded: if together they are absurdly large.
+    """
+    found: list[Box] = []
     for item in top:
-        if item.kind == b"uuid" and not item.open and item.end - item.body >= 16:
+        if item.kind == b"uuid" and not item.open and item.end - item.body >= 16 and len(found) < MAX_PACKETS:
             source.seek(item.body)
             if source.read(16) == mp4.XMP_UUID:
                 found.append(item)
+    if sum(item.end - item.body for item in found) > _MAX_XMP:
+        raise LimitExceeded(f"the file holds more than {_MAX_XMP >> 20} MiB of XMP.")
     return found
-
-
-def _extra(item: Box) -> int:
-    return item.body - item.start - 8
 
 
 def _uuid(packet: bytes) -> bytes:
