@@ -37,6 +37,9 @@ PROPERTIES = ("DigitalSourceType", "AISystemUsed", "DC.created", "DC.creator", "
 """Names of the fields beside the label, in carriers that hold named properties."""
 
 _WINDOW = 1 << 18
+_MOST = 100
+"""Labels read of one file."""
+
 _NOTE = re.compile(
     rb"^NOTE[ \t]+AIGC[ \t]*(?:\r\n|\n|\r)?(\{[^\r\n]*)(?:\r\n|\n|\r|\Z)(?:\r\n|\n|\r)?", re.MULTILINE
 )
@@ -263,7 +266,7 @@ class JsonLinesSlot(JsonSlot):
             same = _beginning(line[0]) if found.labels else b""
             for label in found.labels:
                 key = tuple(sorted(label.parsed.fields.items()))
-                if key not in seen and len(seen) < 100:
+                if key not in seen and len(seen) < _MOST:
                     seen.add(key)
                     labels.append(label)
         return Contents(tuple(labels))
@@ -302,8 +305,11 @@ class VttSlot:
 
     def read(self, data: bytes) -> Contents:
         """Every such comment."""
-        labels, empty = [], []
+        labels: list[SlotLabel] = []
+        empty: list[str] = []
         for note in _NOTE.finditer(decode(data).body):
+            if len(labels) + len(empty) >= _MOST:
+                break
             parsed = aigc.parse_label(note[1].decode("utf-8", "replace"))
             if parsed is None:
                 empty.append("vtt-note")

@@ -374,6 +374,10 @@ def _containers(job: _Job, marked: Marked) -> tuple[Source, dict[str, bytes], tu
             content, notes = content.rewritten(
                 lambda source, target: metadata.write(source, target, job.info, job.label), job.parts
             )
+            if any(
+                note.id == "meta.sidecar" for note in notes
+            ):  # this file has no place, though its type has
+                sidecars[sidecar.SUFFIX] = sidecar.build(job.label)
     if Layer.CREDENTIALS in job.layers and job.signer is not None:
         manifest = None
         inside, why = _sign_in_text(job, job.signer, content, marked)

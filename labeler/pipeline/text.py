@@ -14,7 +14,7 @@ from labeler.errors import DamagedMedia, InputError
 from labeler.media.files import Scratch, Source
 from labeler.media.text.formats import format_of
 from labeler.media.text.model import NoPlace
-from labeler.media.text.probe import DOCX, ODT, probe
+from labeler.media.text.probe import DOCX, probe
 from labeler.pipeline.marked import Marked
 from labeler.pipeline.options import LabelOptions, VerifyOptions
 from labeler.profiles import Profile
@@ -26,7 +26,7 @@ from labeler.watermark import texttag
 __all__ = ["apply", "detect", "look", "mark_paragraphs", "probe", "tag"]
 
 _PDF = "application/pdf"
-_RUNNING = frozenset({"text/plain", "text/markdown", DOCX, ODT})
+_RUNNING = frozenset({"text/plain", "text/markdown", DOCX})
 
 
 def apply(

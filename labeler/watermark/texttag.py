@@ -58,7 +58,7 @@ _PURPOSE = "watermark/text-tag/1"
 _MAX_RUNS = 100_000
 _LONGEST_RUN = 100_000
 _RUN = re.compile("[\ufe00-\ufe0f\U000e0100-\U000e01ef]{11,}")
-_RUN_BYTES = re.compile(rb"(?:\xef\xb8[\x80-\x8f]|\xf3\xa0(?:[\x84-\x86][\x80-\xbf]|\x87[\x80-\xaf])){11,}")
+_RUN_BYTES = re.compile(rb"(?:\xef\xb8[\x80-\x8f]|\xf3\xa0(?:[\x84-\x86][\x80-\xbf]|\x87[\x80-\xaf])){11,}+")
 _MAGIC_BYTES = "\U000e0191".encode()
 _SENTENCE = re.compile(r"[.!?…]+[\"'”’)\]]*(?=\s)|[。！？；…]+[”’」』）】]*")
 _LINE = re.compile(r"[^\r\n]*[^\s][^\r\n]*")
@@ -209,7 +209,7 @@ def _runs(data: bytes) -> Iterator[str]:
     while position >= 0:
         run = _RUN_BYTES.match(data, position)
         if run:
-            yield run[0].decode()
+            yield data[position : min(run.end(), position + 4 * _LONGEST_RUN)].decode("utf-8", "ignore")
         position = data.find(_MAGIC_BYTES, run.end() if run else position + 4)
 
 

@@ -303,6 +303,20 @@ def test_html_of_open_tags_is_read_in_time() -> None:
         assert time.process_time() - started < 3, piece
 
 
+def test_a_page_of_millions_of_tags_is_refused() -> None:
+    with pytest.raises(LimitExceeded, match="tags"):
+        format_of("text/html").mark(b"<!doctype html><body>" + b"<b>" * 1_600_000, "a", "b")
+
+
+def test_books_with_entities_are_refused() -> None:
+    with zipfile.ZipFile(io.BytesIO(docs.epub())) as book:
+        parts = {name: book.read(name) for name in book.namelist()}
+    page = parts["OPS/two.xhtml"]
+    parts["OPS/two.xhtml"] = page.replace(b"<!DOCTYPE html>", b'<!DOCTYPE html [<!ENTITY a "b">]>')
+    with pytest.raises(DamagedMedia, match="entities"):
+        format_of(probe.EPUB).mark(docs.package(parts, stored=("mimetype",)), "a", "b")
+
+
 def test_pdf_bombs_are_bounded() -> None:
     stream = zlib.compress(bytes(160 << 20), 9)
     objects = (

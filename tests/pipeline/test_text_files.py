@@ -171,3 +171,24 @@ def test_a_string_with_a_manifest_in_it(tmp_path: Path, home: Path) -> None:
     assert labeler.verify_text(copied).layers.credentials.content == "intact"
     assert labeler.verify_text(copied.replace("copied", "edited")).layers.credentials.content == "altered"
     assert labeler.verify_text("nothing").layers.credentials.state is State.NOT_APPLICABLE
+
+
+@pytest.mark.parametrize("data", [b'[{"a": 1}, 2]\n', b'"a string"\n'])
+def test_json_without_an_object_keeps_its_label_beside_it(data: bytes, tmp_path: Path, home: Path) -> None:
+    source = tmp_path / "a.json"
+    source.write_bytes(data)
+    output = tmp_path / "out" / "a.json"
+    labeler.label_file(source, output, producer="acme", home=home, layers="metadata,credentials")
+    assert output.read_bytes() == data
+    report = labeler.verify_file(output, home=home)
+    assert report.layers.metadata.carrier == "sidecar"
+    assert report.verdict is Verdict.AI_CONFIRMED
+    with pytest.raises(UnsupportedMedia, match="visible layer cannot be written"):
+        labeler.label_file(source, tmp_path / "b.json", producer="acme", home=home)
+
+
+def test_a_page_that_ends_in_a_script_is_refused(tmp_path: Path, home: Path) -> None:
+    source = tmp_path / "a.html"
+    source.write_bytes(b"<!doctype html><html><head><script>var x = 1;")
+    with pytest.raises(UnsupportedMedia, match="within a script"):
+        labeler.label_file(source, tmp_path / "out" / "a.html", producer="acme", home=home)

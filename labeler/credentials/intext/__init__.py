@@ -19,7 +19,7 @@ and that the hash of the rest fits.
 What does not decode is never "unsigned": `find` gives `Damage` with the specification's code.
 """
 
-from labeler.credentials.intext.binding import bind, problem
+from labeler.credentials.intext.binding import bind, bind_file, problem, whole_hash
 from labeler.credentials.intext.forms import TYPES, find, form_for
 from labeler.credentials.intext.model import CORRUPTED, REMOTE, Damage, Found
 from labeler.credentials.intext.signing import read_in_text, sign_in_text
@@ -31,9 +31,11 @@ __all__ = [
     "Damage",
     "Found",
     "bind",
+    "bind_file",
     "find",
     "form_for",
     "problem",
     "read_in_text",
     "sign_in_text",
+    "whole_hash",
 ]

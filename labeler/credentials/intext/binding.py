@@ -10,12 +10,12 @@ import base64
 import binascii
 import hashlib
 import unicodedata
-from collections.abc import Iterator, Mapping
-from typing import Any
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any, BinaryIO
 
 from labeler.credentials.intext.model import Found
 
-__all__ = ["MATCH", "MISMATCH", "bind", "check", "digest", "pieces", "problem"]
+__all__ = ["MATCH", "MISMATCH", "bind", "bind_file", "check", "digest", "pieces", "problem", "whole_hash"]
 
 MATCH = "assertion.dataHash.match"
 MISMATCH = "assertion.dataHash.mismatch"
@@ -110,6 +110,45 @@ def bind(store: dict[str, Any], detailed: Mapping[str, Any], found: Found) -> No
         detailed: as for `check`.
         found: as for `check`.
     """
+    _answer(store, f"self#{found.form}", lambda: check(detailed, found))
+
+
+def whole_hash(detailed: Mapping[str, Any]) -> tuple[str, bytes] | None:
+    """Algorithm and value of a data hash over every byte of a file; None for any other binding.
+
+    Args:
+        detailed: as for `check`.
+    """
+    active = _mapping(_mapping(detailed.get("manifests")).get(str(detailed.get("active_manifest"))))
+    assertions = _mapping(active.get("assertion_store"))
+    if [name for name in assertions if name.startswith(_BINDINGS)] != [_HASH]:
+        return None
+    stated = _mapping(assertions[_HASH])
+    algorithm = str(stated.get("alg") or _mapping(active.get("claim")).get("alg") or "")
+    value = _bytes(stated.get("hash"))
+    return (algorithm, value) if algorithm in _ALGORITHMS and value and not stated.get("exclusions") else None
+
+
+def bind_file(store: dict[str, Any], stated: tuple[str, bytes], source: BinaryIO) -> None:
+    """The same for a file that a sidecar names, which is hashed piece by piece.
+
+    Args:
+        store: as for `bind`; changed in place.
+        stated: of `whole_hash`.
+        source: the file.
+    """
+
+    def check_file() -> str:
+        hashed = hashlib.new(stated[0])
+        source.seek(0)
+        while piece := source.read(_PIECE):
+            hashed.update(piece)
+        return "" if hashed.digest() == stated[1] else "the file was changed after signing"
+
+    _answer(store, "self#file", check_file)
+
+
+def _answer(store: dict[str, Any], url: str, check: Callable[[], str]) -> None:
     results = store.setdefault("validation_results", {}).setdefault("activeManifest", {})
     for kind in ("success", "informational", "failure"):
         statuses = [s for s in results.get(kind) or [] if not _about_binding(s)]
@@ -119,8 +158,8 @@ def bind(store: dict[str, Any], detailed: Mapping[str, Any], found: Found) -> No
         for s in results["success"]
         if isinstance(s, Mapping)
     )
-    problem = check(detailed, found) if covered else "the data hash is not part of what was signed"
-    status = {"code": MISMATCH if problem else MATCH, "url": f"self#{found.form}", "explanation": problem}
+    problem = check() if covered else "the data hash is not part of what was signed"
+    status = {"code": MISMATCH if problem else MATCH, "url": url, "explanation": problem}
     results["failure" if problem else "success"].append(status)
 
 

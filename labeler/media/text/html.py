@@ -10,9 +10,12 @@ import html
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import NamedTuple
 
+from labeler.errors import LimitExceeded
 from labeler.media.text.encoding import decode
-from labeler.media.text.model import EDGE_CHARS, Edges, Retext, collapse
+from labeler.media.text.limits import DEFAULT
+from labeler.media.text.model import EDGE_CHARS, Edges, NoPlace, Retext, collapse
 
 __all__ = ["CLASS", "HTML", "Meta", "Places", "Tag", "places", "tags"]
 
@@ -32,8 +35,7 @@ _NEXT = re.compile(rb">|=\s*([\"'])")
 _ATTRIBUTE = re.compile(rb"([^\s=/>\"']+)(?:\s*=\s*(\"[^\"]*\"|'[^']*'|[^\s>\"']+))?")
 
 
-@dataclass(frozen=True, slots=True)
-class Tag:
+class Tag(NamedTuple):
     """A start or end tag: name in lower case, bounds, and where its raw content ends for script and the like."""
 
     name: bytes
@@ -52,8 +54,12 @@ class Tag:
 
 
 def tags(body: bytes) -> Iterator[Tag]:
-    """All tags outside comments and raw text elements, in order."""
-    position = 0
+    """All tags outside comments and raw text elements, in order.
+
+    Raises:
+        LimitExceeded: there are more than a document has.
+    """
+    position = count = 0
     lowered: bytes | None = None
     while True:
         position = body.find(b"<", position)
@@ -80,6 +86,9 @@ def tags(body: bytes) -> Iterator[Tag]:
             lowered = body.lower() if lowered is None else lowered
             found = lowered.find(b"</" + name, end)
             content_end = len(body) if found < 0 else found
+        count += 1
+        if count > DEFAULT.tags:
+            raise LimitExceeded(f"the page has more than {DEFAULT.tags} tags.")
         yield Tag(name, closing, position, end, attributes, content_end)
         position = content_end
 
@@ -115,6 +124,7 @@ class Places:
         head: for a meta element.
         xhtml: whether elements must be closed as XML wants it.
         metas: meta elements with a name or property.
+        cut: whether the file ends within a script or another element whose content is no markup.
     """
 
     first: int
@@ -122,6 +132,7 @@ class Places:
     head: int
     xhtml: bool
     metas: tuple[Meta, ...]
+    cut: bool = False
 
 
 def places(body: bytes) -> Places:
@@ -129,7 +140,9 @@ def places(body: bytes) -> Places:
     first = last = head = head_open = -1
     quiet, pending = _after_doctype(body), True  # behind all that belongs to the head where no tag says so
     metas: list[Meta] = []
+    cut = False
     for tag in tags(body):
+        cut = tag.content_end == len(body) and tag.content_end > tag.end
         if tag.name == b"body" and not tag.closing and first < 0:
             first = tag.end
         elif tag.name == b"head":
@@ -147,7 +160,9 @@ def places(body: bytes) -> Places:
     first = first if first >= 0 else quiet
     last = last if last >= first else len(body)
     head = head if head >= 0 else head_open if head_open >= 0 else min(quiet, first)
-    return Places(first, last, head, b'xmlns="http://www.w3.org/1999/xhtml"' in body[:4096], tuple(metas))
+    return Places(
+        first, last, head, b'xmlns="http://www.w3.org/1999/xhtml"' in body[:4096], tuple(metas), cut
+    )
 
 
 def _after_doctype(body: bytes) -> int:
@@ -200,6 +215,8 @@ class _Html:
         text = decode(data)
         body, line = text.body, text.newline
         where = places(body)
+        if where.cut:
+            raise NoPlace("the page ends within a script, a style or the like, where no mark can be seen.")
 
         def block(words: str) -> bytes:
             return f'<p class="{CLASS}">{html.escape(words, quote=False)}</p>'.encode()

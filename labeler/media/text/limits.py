@@ -18,6 +18,7 @@ class DocumentLimits:
         ratio: uncompressed over compressed size, of a part above 1 MB and of the whole package.
         elements: of one XML part.
         depth: of one XML part.
+        tags: of an HTML page.
         pdf_objects: of a PDF.
     """
 
@@ -27,6 +28,7 @@ class DocumentLimits:
     ratio: int = 200
     elements: int = 1_000_000
     depth: int = 256
+    tags: int = 1_500_000
     pdf_objects: int = 2_000_000
 
 

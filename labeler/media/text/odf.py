@@ -30,6 +30,7 @@ _PRELUDE = frozenset(
         "variable-decls",
     }
 )
+_PROLOG = 1 << 16
 _TEXT = "urn:oasis:names:tc:opendocument:xmlns:text:1.0"
 
 
@@ -94,10 +95,18 @@ class _Epub:
             raise NoPlace("the book has no chapter.")
         return found
 
+    def _page(self, package: Package, name: str) -> bytes:
+        page = package.read(name)
+        if b"<!ENTITY" in page[:_PROLOG]:
+            raise DamagedMedia(f"{name} declares entities, which are refused.")
+        return page
+
     def edges(self, data: bytes) -> Edges:
         package = Package(data)
         spine = self._spine(package)
-        return Edges(HTML.edges(package.read(spine[0])).head, HTML.edges(package.read(spine[-1])).tail)
+        return Edges(
+            HTML.edges(self._page(package, spine[0])).head, HTML.edges(self._page(package, spine[-1])).tail
+        )
 
     def mark(self, data: bytes, head: str, tail: str) -> bytes:
         package = Package(data)
@@ -105,18 +114,18 @@ class _Epub:
         parts: dict[str, bytes] = {}
         for name, before, after in ((spine[0], head, ""), (spine[-1], "", tail)):
             if before or after:
-                parts[name] = HTML.mark(parts.get(name) or package.read(name), before, after)
+                parts[name] = HTML.mark(parts.get(name) or self._page(package, name), before, after)
         return package.replace(parts)
 
     def retext(self, data: bytes, change: Retext) -> bytes:
         package = Package(data)
         return package.replace(
-            {name: HTML.retext(package.read(name), change) for name in self._spine(package)}
+            {name: HTML.retext(self._page(package, name), change) for name in self._spine(package)}
         )
 
     def raw_text(self, data: bytes) -> bytes:
         package = Package(data)
-        return b"\n".join(HTML.raw_text(package.read(name)) for name in self._spine(package))
+        return b"\n".join(HTML.raw_text(self._page(package, name)) for name in self._spine(package))
 
 
 ODT = _Odt()

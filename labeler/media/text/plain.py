@@ -31,7 +31,7 @@ _SECONDS = 2
 _WRAPPER_MARK = (
     "\ufeff\U000e0133\U000e0122".encode()
 )  # U+FEFF and the first two letters of C2PA's magic number
-_SELECTORS = re.compile(rb"(?:\xef\xb8[\x80-\x8f]|\xf3\xa0[\x84-\x87][\x80-\xbf])+\s*")
+_SELECTORS = re.compile(rb"(?:\xef\xb8[\x80-\x8f]|\xf3\xa0[\x84-\x87][\x80-\xbf])++\s*")
 _MAX_COMMENTS = 4
 
 
