@@ -24,10 +24,12 @@ from labeler.media.video.info import VideoInfo
 
 __all__ = ["Frame", "Frames", "Plane", "frames", "sample", "views"]
 
-_NO_TIME = -(1 << 63)  # AV_NOPTS_VALUE
 Plane = NDArray[np.uint8] | NDArray[np.uint16]
 """Samples of one plane, (rows, columns); 10-bit samples are 0 to 1023 in uint16."""
 
+
+_NO_TIME = -(1 << 63)
+"""ffmpeg's AV_NOPTS_VALUE."""
 
 _SKIPPABLE = frozenset({"h264", "hevc", "vp9", "av1", "mpeg2video", "mpeg4"})
 """Codecs whose decoders can leave frames out (``skip_frame``)."""
@@ -111,6 +113,7 @@ class Frames:
         self._planes = views(self._buffer, info, gray=gray)
         self._count = 0
         self._every = max(every or 1, 1)
+        self._first = Fraction(round((start or 0.0) * self.info.rate)) / self.info.rate
         self._times = tempfile.NamedTemporaryFile(prefix="labeler-times-")  # noqa: SIM115 - closed in close
         self._lines: IO[str] = Path(self._times.name).open(encoding="ascii")  # noqa: SIM115
         node = _node(path, info, self._times.name, start, seconds, every, gray, step, quick)
@@ -166,7 +169,7 @@ class Frames:
         packets = self.info.packets
         untimed = packets is not None and not packets.timed
         if untimed or int(line[0]) == _NO_TIME:  # AVI with B-frames: evenly spaced by definition
-            seconds = self._count * self._every / self.info.rate
+            seconds = self._first + self._count * self._every / self.info.rate
             return round(seconds / self.info.time_base), float(seconds)
         base = Fraction(line[1])
         ticks = round(int(line[0]) * base / self.info.time_base)
@@ -180,9 +183,7 @@ class Frames:
             return
         coded = len(packets.pts)
         fields = bool(self.info.field_order) and 2 * self._count == coded  # one packet a field
-        unseen = (
-            self.info.codec == "vp8" and self._count < coded
-        )  # alternate references are packets, not frames
+        unseen = self.info.codec == "vp8" and self._count < coded  # alternate references are no frames
         if self._count != coded and not fields and not unseen:
             raise DamagedMedia(
                 f"{coded} frames are in the file; {self._count} could be decoded.",
@@ -229,15 +230,11 @@ def sample(
     handed = 0
     quick = ""
     if step is not None and info.codec in _SKIPPABLE:
-        quick = (
-            "nokey"
-            if _key_gap(info, begin, begin + length) <= 1.5 * step
-            else "noref"
-            if total > 2 * count
-            else ""
-        )
-    opened = frames(path, info, start=start, seconds=seconds, gray=gray, step=step, quick=quick)
-    with opened:
+        dense = _key_gap(info, begin, begin + length) <= 1.5 * step
+        quick = "nokey" if dense else "noref" if total > 2 * count else ""
+    with frames(
+        path, info, start=start, seconds=seconds, every=every, gray=gray, step=step, quick=quick
+    ) as opened:
         for frame in opened:
             yield frame
             handed += 1

@@ -22,7 +22,24 @@ _CHAPTER = re.compile(r"    Chapter #0:\d+: start (-?[\d.]+), end (-?[\d.]+)")
 _DURATION = re.compile(r"  Duration: (?:(\d+):(\d+):([\d.]+)|N/A)(?:, start: (-?[\d.]+))?")
 _TAG = re.compile(r"\s+(\S.*?)\s*: (.*)")
 _MORE = re.compile(r" {20,}: (.*)")
+_SIDE = re.compile(r" {6}(\S[^:]*)(?::.*)?")
 _FLOATS = re.compile(r"-?\d+\.\d+")
+_KEPT = frozenset(
+    {
+        "3x3 displaymatrix",
+        "content light level metadata",
+        "cpb properties",
+        "display matrix",
+        "frame cropping",
+        "gop timecode",
+        "h.26[45] user data unregistered sei message",
+        "mastering display metadata",
+        "qp table properties",
+        "video encoding parameters",
+        "view id",
+    }
+)
+"""Side data that goes along, is applied, or is about the coding of the old file only."""
 _ERROR = re.compile(r"(?:\[[^\]]* @ 0x[0-9a-f]+\] |\[\S+ @ 0x[0-9a-f]+\] )*\[(?:error|fatal|panic)\] (.*)")
 
 
@@ -92,12 +109,13 @@ class Dump:
         self.start = 0.0
         self.rotation = 0.0
         self.profile = ""
-        self.dynamic_hdr: list[str] = []
+        self.lost: list[str] = []
         self.frame: FirstFrame | None = None
         self._rate: Fraction | None = None
         self._chapter_tags: dict[str, str] = {}
         self._into: dict[str, str] | None = None
         self._key = ""
+        self._side = False
         header = False
         for line in said.split("\n"):
             if line.startswith("[info] "):
@@ -126,6 +144,7 @@ class Dump:
             self._close_chapter()
             self.streams.append(self._stream(match))
             self._into = None
+            self._side = False
         elif match := _CHAPTER.fullmatch(line):
             self._close_chapter()
             self.chapters.append(Chapter(float(match[1]), float(match[2])))
@@ -141,24 +160,28 @@ class Dump:
             self._into = self.streams[-1].tags
         elif line == "      Metadata:" and self.chapters and not self.streams:
             self._into = self._chapter_tags = {}
-        elif line.strip() == "Side data:":
+        elif line == "    Side data:":
             self._into = None
+            self._side = self.streams[-1].kind == "video" and len(self.of_video()) == 1
         elif self._into is not None and (match := _TAG.fullmatch(line)):
             self._key = match[1]
             self._into[self._key] = match[2]
-        elif match := re.fullmatch(r"\s+Display Matrix: rotation of (-?[\d.]+) degrees", line, re.IGNORECASE):
-            if self.streams and self.streams[-1].kind == "video" and len(self.of_video()) == 1:
-                self.rotation = float(match[1])
-        elif re.match(r"\s+DOVI configuration record", line):
-            self._dynamic("Dolby Vision")
+        elif self._side and (match := _SIDE.fullmatch(line)):
+            if turn := re.fullmatch(
+                r"\s+Display Matrix: rotation of (-?[\d.]+) degrees", line, re.IGNORECASE
+            ):
+                self.rotation = float(turn[1])
+            self._side_data(match[1])
 
     def of_video(self) -> list[Stream]:
         """The picture tracks, without cover art."""
         return [stream for stream in self.streams if stream.kind == "video"]
 
-    def _dynamic(self, name: str) -> None:
-        if name not in self.dynamic_hdr:
-            self.dynamic_hdr.append(name)
+    def _side_data(self, name: str) -> None:
+        """Note side data that an encoder is not given."""
+        name = name.partition("(")[0].strip()
+        if name.lower() not in _KEPT and name not in self.lost:
+            self.lost.append(name)
 
     def _close_chapter(self) -> None:
         if self.chapters and self._chapter_tags:
@@ -204,10 +227,7 @@ class Dump:
         elif self.frame is not None and text.lstrip().startswith("side data - "):
             data = text.lstrip()[len("side data - ") :]
             self.frame.side_data(data)
-            if data.startswith("HDR Dynamic Metadata SMPTE2094-40"):
-                self._dynamic("HDR10+")
-            elif data.startswith(("Dolby Vision", "DOVI")):
-                self._dynamic("Dolby Vision")
+            self._side_data(data.partition(":")[0])
 
 
 def _channels(layout: str) -> int:

@@ -44,7 +44,7 @@ class Encoder:
         timeout: seconds without progress that count as hung.
 
     Raises:
-        UnsupportedMedia: transparency, dynamic HDR without ``lossy``, several picture tracks.
+        UnsupportedMedia: transparency, or several picture tracks.
         DependencyMissing: no ffmpeg.
     """
 
@@ -100,6 +100,8 @@ class Encoder:
         """
         base = self.info.time_base / NANOSECOND
         time = round(frame.ticks * base)
+        if time < 0:
+            raise UnsupportedMedia("a frame stands before time zero.", remedy="Convert the file first.")
         ticks = self._durations.get(frame.ticks, 0) or round(1 / self.info.rate / self.info.time_base)
         self._times.append(frame.ticks)
         self._put(frame_header(time, max(1, round(ticks * base)), frame.data.nbytes))

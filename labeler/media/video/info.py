@@ -244,7 +244,6 @@ class VideoInfo:
         alpha: has transparency.
         field_order: "" for progressive, ``tff`` or ``bff`` for interlaced pictures.
         mastering: static HDR data, or None.
-        dynamic_hdr: names of dynamic HDR data (Dolby Vision, HDR10+).
         streams: all tracks, in order; the picture track is the first of kind ``video``.
         chapters: in order.
         tags: of the file.
@@ -274,7 +273,6 @@ class VideoInfo:
     alpha: bool = False
     field_order: str = ""
     mastering: Mastering | None = None
-    dynamic_hdr: tuple[str, ...] = ()
     streams: tuple[Stream, ...] = ()
     chapters: tuple[Chapter, ...] = ()
     tags: dict[str, str] = field(default_factory=dict)

@@ -129,7 +129,6 @@ def probe(
         alpha=alpha,
         field_order=frame.field_order,
         mastering=frame.mastering,
-        dynamic_hdr=tuple(dump.dynamic_hdr),
         streams=tuple(dump.streams),
         chapters=tuple(dump.chapters),
         tags=dump.tags,
@@ -262,8 +261,8 @@ def _findings(dump: Dump, pix_fmt: str, alpha: bool) -> list[Finding]:
 
     if alpha:
         warn("alpha", "transparency cannot be kept when the pictures are encoded again")
-    for name in dump.dynamic_hdr:
-        warn("dynamic-hdr", f"{name} data cannot be kept when the pictures are encoded again")
+    for name in dump.lost:
+        warn("side-data", f"{name}: not kept when the pictures are encoded again")
     if not alpha and not is_exact(pix_fmt):
         warn("samples", f"samples are stored as {pix_fmt} and are written as {layout_of(pix_fmt).name}")
     others = [stream for stream in dump.streams if stream.kind == "data" and stream.codec != "bin_data"]

@@ -171,6 +171,8 @@ def _avi(file: BinaryIO, size: int) -> None:
             if not position:
                 raise DamagedMedia("not an AVI file.")
             return  # something else stands behind it, which belongs to nobody
+        if kind == b"RIFF" and not length:
+            raise DamagedMedia("the AVI file was never finished: its size is not stated.")
         if not all(32 <= letter < 127 for letter in kind):
             raise DamagedMedia(f"no RIFF chunk at byte {position}.")
         if end > inside[-1] + 1:
