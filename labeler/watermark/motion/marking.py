@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any, TypeAlias
 
 import cv2
@@ -157,7 +157,7 @@ class VideoMark:
         self._made = index
         self._before = (index, luma) if REFRESH == 1 else None
 
-    def margin(self, frames: Sequence[Pixels]) -> float:
+    def margin(self, frames: Iterable[Pixels]) -> float:
         """How well received frames, unchanged in geometry, show this mark: Eb/N0 of the code, dB.
 
         The code is decoded from about 0.5 dB on.

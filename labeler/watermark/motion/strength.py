@@ -110,7 +110,8 @@ def tune(
         frames: (H, W) luma planes of a piece, in order; not changed.
         make: a mark of a given scale, usually :func:`labeler.watermark.video.prepare` with all else fixed.
         attempt: encode these luma planes (with the clip's own chroma) as for delivery and decode; if the second
-            argument is true, encode the result again with the CRF of the goal and decode that as well.
+            argument is true, encode the result again with the CRF of the goal and decode that as well. The planes
+            are made one by one as they are asked for.
         strength: ``default`` or ``strong``.
         bit_depth: of the samples.
         rounds: trials with a mark; one delivery more is made without.
@@ -174,7 +175,7 @@ def loss_of(
     total = 0.0
     picked = np.unique(np.linspace(0, count - 1, min(_LOSS_FRAMES, count)).astype(int))
     for index in picked:
-        planes = [np.asarray(group[index], np.float32) * unit for group in (source, plain, marked)]
+        planes = [np.asarray(group[int(index)], np.float32) * unit for group in (source, plain, marked)]
         total += _fidelity(planes[0], planes[1]) - _fidelity(planes[0], planes[2])
     return _LOSS_PER_VIF * total / max(len(picked), 1)
 
@@ -199,8 +200,7 @@ def _blur(plane: Floats, sigma: float) -> Floats:
     return np.asarray(cv2.GaussianBlur(plane, (0, 0), sigma), np.float32)
 
 
-def _spread(frames: Sequence[Pixels], count: int) -> list[Pixels]:
+def _spread(frames: Sequence[Pixels], count: int) -> Iterator[Pixels]:
     """At most ``count`` evenly spaced frames."""
-    return [
-        frames[i] for i in np.unique(np.linspace(0, len(frames) - 1, min(count, len(frames))).astype(int))
-    ]
+    for index in np.unique(np.linspace(0, len(frames) - 1, min(count, len(frames))).astype(int)):
+        yield frames[int(index)]
