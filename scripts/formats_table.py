@@ -14,6 +14,7 @@ import numpy as np
 from PIL import Image
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "tests" / "pipeline"))
+import formats_texts
 from stream_files import CLIPS, SOUNDS, clip, sound, stream_digest
 
 import labeler
@@ -74,7 +75,7 @@ TAIL = """
 | AVI | LIST INFO `AIGC` | `C2PA` chunk; beside the file from 128 MB on |
 | FLV | `onMetaData.AIGC` | `NAME.c2pa` beside the file |
 | MPEG-TS | `NAME.ts.aigc.json` beside the file | `NAME.c2pa` beside the file |
-
+{texts}
 Other properties of an existing XMP packet stay as they are. A file carries one AIGC label: relabelling replaces it, and
 only its own producer may. The reader also accepts labels where other producers put them (PNG text, EXIF, APP9, wrapped
 or glued JSON) and says what deviates from the standard.
@@ -218,7 +219,10 @@ def main() -> None:
             folder = Path(temporary) / name
             folder.mkdir()
             out.write(stream_row(name, folder, home))
-    out.write(TAIL)
+        folder = Path(temporary) / "texts"
+        folder.mkdir()
+        out.write(formats_texts.rows(folder, home))
+    out.write(TAIL.replace("{texts}", formats_texts.TAIL))
     if len(sys.argv) > 1:
         Path(sys.argv[1]).write_text(out.getvalue(), encoding="utf-8")
     else:
