@@ -28,6 +28,7 @@ Bytes: TypeAlias = bytes | mmap.mmap
 _MARKER = re.compile(rb"\xff[^\x00\xff\xd0-\xd9]")
 _BOXES = (b"cbor", b"brob")
 _TRACE = b"jumdc2"  # a description box whose type is one of C2PA's (c2pa, c2ma, c2as, c2cl, c2cs)
+_POINTER = b"provenance"
 _GIF_BLOCK = b"C2PA_GIF"
 _MAX_ITEMS = 2_000_000
 _WINDOW = 32 << 20
@@ -43,10 +44,16 @@ def refusal(source: BinaryIO) -> str:
         return next(filter(None, map(_check, _views(data))), "")
 
 
-def has_traces(source: BinaryIO) -> bool:
-    """Whether boxes of a C2PA manifest are there, even if c2pa does not find a manifest in them."""
+def has_traces(source: BinaryIO, *, remote: bool = False) -> bool:
+    """Whether boxes of a C2PA manifest are there, even if c2pa does not find a manifest in them.
+
+    Args:
+        source: the media.
+        remote: look also for the name of the XMP property that points to a remote manifest.
+    """
+    sought = (_TRACE, _POINTER) if remote else (_TRACE,)
     with _opened(source) as data:
-        return any(_find(part, _TRACE, 0) >= 0 for part in _views(data))
+        return any(_find(part, trace, 0) >= 0 for part in _views(data) for trace in sought)
 
 
 @contextlib.contextmanager
