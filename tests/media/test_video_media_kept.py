@@ -324,3 +324,36 @@ def test_changed_samples_arrive(tmp_path: Path) -> None:
         encoder.finish()
     after = lumas(tmp_path / "out.mp4", look(tmp_path / "out.mp4"))
     assert [round(float(y[12:20, 12:36].mean()) / 20) for y in after] == [1, 12, 1, 12]
+
+
+def test_interlaced_pictures_stay_interlaced(tmp_path: Path) -> None:
+    source = clip(tmp_path / "a.mp4", vf="setfield=tff", flags="+ildct+ilme", **{"x264-params": "tff=1"})
+    before, after, _ = again(source, tmp_path / "out.mp4")
+    assert before.field_order == after.field_order == "tff"
+
+
+def test_a_stream_with_arrival_times_stays_one(tmp_path: Path) -> None:
+    source = clip(tmp_path / "a.m2ts", f="mpegts", mpegts_m2ts_mode=1)
+    before, after, _ = again(source, tmp_path / "out.m2ts")
+    assert before.stamped and after.stamped
+    assert times(after) == times(before)
+
+
+@pytest.mark.parametrize("fmt", ["gbrp", "gray", "bgr0"])
+def test_other_samples_look_the_same(tmp_path: Path, fmt: str) -> None:
+    """RGB and grey have no layout of their own: converted once, and tagged as what they are now."""
+    source = clip(tmp_path / "a.mkv", size="160x120", count=3, vcodec="ffv1", pix_fmt=fmt)
+    before, after, encoder = again(source, tmp_path / "out.mkv", quality=4)
+    pictures = []
+    for path in (source, tmp_path / "out.mkv"):
+        node = engine.source(path, "matroska").output("pipe:", f="rawvideo", pix_fmt="rgb24")
+        pictures.append(np.frombuffer(engine.run(node), np.uint8))
+    assert psnr(*pictures) > 40
+    assert [finding.id for finding in before.findings] == ["video.samples"]
+    assert {finding.id for finding in encoder.findings} == {"video.samples", "video.codec"}
+    assert after.info.frames == 3
+
+
+def test_side_data_that_is_lost_is_told(tmp_path: Path) -> None:
+    source = clip(tmp_path / "a.mkv", **{"metadata:s:v": "stereo_mode=left_right"})
+    assert [(f.id, f.severity) for f in look(source).findings] == [("video.side-data", "warn")]

@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 
 from labeler.errors import DamagedMedia
 from labeler.media import ffmpeg as engine
-from labeler.media.video.info import VideoInfo
+from labeler.media.video.info import VideoInfo, is_rgb
 
 __all__ = ["Frame", "Frames", "Plane", "frames", "sample", "views"]
 
@@ -294,10 +294,16 @@ def _node(
             f"select='isnan(prev_selected_t)+gt(floor(t/{step:.6f}),floor(prev_selected_t/{step:.6f}))'"
         )
     layout = info.layout.name
+    same = info.pix_fmt.replace("yuvj", "yuv") == layout
+    if is_rgb(info.pix_fmt):
+        filters.append("scale=out_color_matrix=bt709:out_range=tv:flags=accurate_rnd+full_chroma_int")
+    elif not same:
+        wide = "pc" if info.colour.full else "tv"
+        filters.append(f"scale=in_range={wide}:out_range={wide}")
+    if not same:
+        filters.append(f"format={layout}")
     if gray:
-        filters += (
-            ["extractplanes=y"] if info.pix_fmt.startswith("yuv") else [f"format={layout},extractplanes=y"]
-        )
+        filters.append("extractplanes=y")
     out: dict[str, Any] = {
         "f": "rawvideo",
         "fps_mode": "passthrough",
@@ -307,9 +313,6 @@ def _node(
         "stats_enc_pre:v": f"file:{times}",
         "stats_enc_pre_fmt:v": "{ptsi} {tbi}",
     }
-    if not gray:
-        same = info.pix_fmt.replace("yuvj", "yuv") == layout
-        out["pix_fmt"] = info.pix_fmt if same else layout
     if filters:
         out["vf"] = ",".join(filters)
     return engine.source(path, info.demuxer, **given)["V:0"].output("pipe:", **out).global_args("-xerror")

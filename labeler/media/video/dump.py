@@ -27,6 +27,7 @@ _FLOATS = re.compile(r"-?\d+\.\d+")
 _KEPT = frozenset(
     {
         "3x3 displaymatrix",
+        "avpanscan",
         "content light level metadata",
         "cpb properties",
         "display matrix",

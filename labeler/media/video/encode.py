@@ -38,7 +38,7 @@ class Encoder:
         codec: ``h264``, ``hevc``, ``vp9``, ``vp8``, ``av1``; by default ``codec_for(info)``.
         quality: constant quality in the encoder's scale, lower is better; by default that of ``CODECS``.
         preset: in the encoder's own words; by default that of ``CODECS``.
-        hardware: ``nvenc``, ``qsv``, ``amf``, ``vaapi`` or ``videotoolbox`` instead of the software encoder.
+        hardware: ``nvenc``, ``qsv``, ``amf`` or ``videotoolbox`` instead of the software encoder.
         audio: a sound file that replaces the first sound track, encoded in that track's codec.
         audio_demuxer: of ``audio``.
         timeout: seconds without progress that count as hung.

@@ -98,6 +98,7 @@ _SUBSAMPLED = (
     (re.compile(r"yuvj?(420|410)p|nv12|nv21|p01\d|gray"), "420"),
     (re.compile(r"yuvj?(422|411)p|nv16|nv20|p21\d|y21\d|yuyv422|uyvy422|yvyu422|uyyvyy411"), "422"),
 )
+_RGB = re.compile(r"(x2)?[0a]?(rgb|bgr)|gbr|pal8|bayer|monow|monob")
 _ALPHA = re.compile(r"yuva|rgba|argb|bgra|abgr|gbrap|ya\d|ayuv|vuya|uyva")
 
 
@@ -114,6 +115,11 @@ def depth_of(pix_fmt: str) -> int:
 def has_alpha(pix_fmt: str) -> bool:
     """Whether a pixel format of ffmpeg has a plane of transparency."""
     return _ALPHA.match(pix_fmt) is not None
+
+
+def is_rgb(pix_fmt: str) -> bool:
+    """Whether samples are red, green and blue rather than luma and chroma."""
+    return _RGB.match(pix_fmt) is not None
 
 
 def layout_of(pix_fmt: str) -> Layout:
@@ -144,6 +150,10 @@ class Colour:
     primaries: str = "unknown"
     transfer: str = "unknown"
     chroma: str = "unspecified"
+
+
+RGB_AS = Colour(full=False, space="bt709", primaries="bt709", transfer="bt709", chroma="left")
+"""How samples of red, green and blue are handed out, since all layouts are luma and chroma."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -249,6 +259,7 @@ class VideoInfo:
         tags: of the file.
         packets: the coded frames, or None for a video that is only being made.
         front: the index stands before the media data (MP4 "fast start").
+        stamped: transport packets have arrival times before them (M2TS).
         findings: what cannot be kept when it is encoded again.
     """
 
@@ -278,6 +289,7 @@ class VideoInfo:
     tags: dict[str, str] = field(default_factory=dict)
     packets: Packets | None = field(default=None, repr=False, compare=False)
     front: bool = False
+    stamped: bool = False
     findings: tuple[Finding, ...] = ()
 
     @property

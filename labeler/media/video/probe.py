@@ -21,11 +21,13 @@ from labeler.media.video import structure
 from labeler.media.video.dump import Dump, complaint
 from labeler.media.video.info import (
     EXTENSIONS,
+    RGB_AS,
     Packets,
     VideoInfo,
     depth_of,
     has_alpha,
     is_exact,
+    is_rgb,
     layout_of,
 )
 from labeler.types import Finding, MediaInfo, Modality
@@ -124,7 +126,7 @@ def probe(
         variable=_variable(packets, time_base, rate),
         time_base=time_base,
         start=dump.start,
-        colour=frame.colour,
+        colour=RGB_AS if is_rgb(frame.pix_fmt) else frame.colour,
         depth=depth_of(frame.pix_fmt),
         alpha=alpha,
         field_order=frame.field_order,
@@ -134,6 +136,7 @@ def probe(
         tags=dump.tags,
         packets=packets,
         front=found.front,
+        stamped=found.stamped,
         findings=tuple(_findings(dump, frame.pix_fmt, alpha)),
     )
     return info

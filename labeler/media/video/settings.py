@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from labeler.errors import UnsupportedMedia
+from labeler.errors import UnsupportedMedia, UsageError
 from labeler.media import ffmpeg as engine
 from labeler.media.video.info import MUXERS, Stream, VideoInfo
 from labeler.types import Finding
@@ -225,8 +225,13 @@ def _picture(
         out["filter:v:0"] = ",".join(filters)
     out["enc_time_base:v:0"] = f"{info.time_base.numerator}/{info.time_base.denominator}"
     if hardware is not None:
+        if hardware not in _QUALITY_OPTION:
+            raise UsageError(
+                f"there is no hardware encoder {hardware}.",
+                remedy=f"Use one of: {', '.join(_QUALITY_OPTION)}.",
+            )
         out["c:v:0"] = f"{codec}_{hardware}"
-        out[_QUALITY_OPTION.get(hardware, "q:v")] = f"{level:g}"
+        out[_QUALITY_OPTION[hardware]] = f"{level:g}"
         if preset is not None:
             out["preset:v:0"] = preset
         return out
@@ -275,5 +280,5 @@ def _container(info: VideoInfo, codec: str) -> dict[str, Any]:
         if codec == "hevc" and info.tag in ("hvc1", "hev1"):
             out["tag:v:0"] = info.tag
     elif info.media_type == "video/mp2t":
-        out |= {"mpegts_copyts": 1, "muxdelay": 0, "muxpreload": 0}
+        out |= {"mpegts_copyts": 1, "muxdelay": 0, "muxpreload": 0, "mpegts_m2ts_mode": int(info.stamped)}
     return out

@@ -38,11 +38,13 @@ class Structure:
         samples: coded frames that the index promises, or None if it does not say.
         mirrored: the display matrix mirrors the picture.
         front: the index stands before the media data.
+        stamped: transport packets have arrival times before them (M2TS).
     """
 
     samples: int | None = None
     mirrored: bool = False
     front: bool = False
+    stamped: bool = False
 
 
 def check(file: BinaryIO, size: int, media_type: str) -> Structure:
@@ -66,7 +68,7 @@ def check(file: BinaryIO, size: int, media_type: str) -> Structure:
     elif media_type == "video/x-flv":
         _flv(file, size)
     elif media_type == "video/mp2t":
-        _transport(file, size)
+        return Structure(stamped=_transport(file, size) == 192)
     return Structure()
 
 
@@ -202,12 +204,12 @@ def _flv(file: BinaryIO, size: int) -> None:
     raise LimitExceeded(f"the file has more than {_MAX_PIECES} tags.")
 
 
-def _transport(file: BinaryIO, size: int) -> None:
+def _transport(file: BinaryIO, size: int) -> int:
+    """Bytes of a packet."""
     head = read_at(file, 0, 204 * 2)
     for packet, offset in ((188, 0), (192, 4), (204, 0)):
         if head[offset : offset + 1] == b"\x47" == head[offset + packet : offset + packet + 1]:
             if size % packet:
                 raise _cut(size)
-            return
-    if size >= 2 * 188:
-        raise DamagedMedia("not an MPEG transport stream: there are no sync bytes.")
+            return packet
+    raise DamagedMedia("not an MPEG transport stream: there are no sync bytes.")
