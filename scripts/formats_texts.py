@@ -130,12 +130,12 @@ def _same_pages(before: bytes, after: bytes) -> bool:
 
 
 TAIL = """\
-| TXT, SRT; JSON whose root is no object | `NAME.aigc.json` beside the file | `NAME.c2pa` beside the file |
-| Markdown | front matter, mapping `AIGC` | `NAME.c2pa` beside the file, or a comment (C2PA 2.4, A.9) |
+| plain text | `NAME.aigc.json` beside the file | `NAME.c2pa` beside the file, or variation selectors (C2PA 2.4, A.8) |
+| SubRip; JSON whose root is no object | `NAME.aigc.json` beside the file | `NAME.c2pa` beside the file |
+| Markdown | front matter, mapping `AIGC` | `NAME.c2pa` beside the file, or a comment (A.9) |
 | HTML | `<meta name="AIGC">` | `NAME.c2pa` beside the file, or a script element (A.7) |
 | JSON, JSON Lines | member `AIGC` of the object; of every line | `NAME.c2pa` beside the file |
 | WebVTT | `NOTE AIGC {...}` | `NAME.c2pa` beside the file, or a `NOTE` (A.9) |
-| plain text | as TXT | `NAME.c2pa` beside the file, or variation selectors (A.8) |
 | DOCX, PPTX, XLSX | docProps/custom.xml, property `AIGC` | `NAME.c2pa` beside the file |
 | ODT | meta.xml, `meta:user-defined` `AIGC` | `NAME.c2pa` beside the file |
 | EPUB | package document, `<meta name="AIGC">` | `NAME.c2pa` beside the file |

@@ -9,6 +9,8 @@ are kept beside the changed text: the label is read, and the C2PA sidecar tells 
 
 from __future__ import annotations
 
+import argparse
+import sys
 import tempfile
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
@@ -40,6 +42,7 @@ CARRIERS = (
     "tag, sentence",
 )
 _SEED = 20261125
+_BEGIN, _END = "<!-- text-survival: begin -->", "<!-- text-survival: end -->"
 _PARAGRAPHS = 3
 _SENTENCES = 3
 _REFERENCE = "visible", "C2PA in text", "tag, end", "tag, paragraph", "tag, sentence"
@@ -268,3 +271,27 @@ def _notes(result: Survival, languages: Sequence[str]) -> Iterator[str]:
         yield f"**Worse than the reference:** {'; '.join(result.worse)}."
     else:
         yield "No row is worse than the reference table."
+
+
+def _tell(name: str) -> None:
+    sys.stderr.write(f"{name} ...\n")
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """``python -m labeler.bench.text_survival``: print the table, or put it into a document."""
+    parser = argparse.ArgumentParser(prog="python -m labeler.bench.text_survival", description=__doc__)
+    parser.add_argument("--texts", type=int, default=10, help="texts per language")
+    parser.add_argument("--write", type=Path, help="document whose table is to be replaced")
+    options = parser.parse_args(arguments)
+    result = run(texts=options.texts, progress=_tell)
+    table = markdown(result)
+    sys.stdout.write(table)
+    if options.write:
+        before, rest = options.write.read_text(encoding="utf-8").split(_BEGIN)
+        text = f"{before}{_BEGIN}\n\n{table}\n{_END}{rest.split(_END)[1]}"
+        options.write.write_text(text, encoding="utf-8")
+    return int(bool(result.worse))
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())
