@@ -21,6 +21,7 @@ from labeler.watermark.layout import Layout
 from labeler.watermark.motion.evidence import Slot, Timeline
 from labeler.watermark.motion.finding import Found, find_in, look, search_all, trace_log10
 from labeler.watermark.motion.frames import half_shape, luma_half, whiten_frame
+from labeler.watermark.motion.inner import inner_of
 from labeler.watermark.motion.marking import VideoMark, plan_word
 from labeler.watermark.motion.mask import FLAT_RMS
 from labeler.watermark.motion.segments import runs, slot_scores
@@ -39,6 +40,8 @@ _SIDE_READ = 32
 _FLAT_RANGE = 2.0  # levels
 _FRAMES_PLANNED = 12
 _TRACE_LOG10 = -6.0
+_FRAMES_BARS = 8
+"""Bars are looked for in so many frames at the beginning."""
 _PAYLOADS_MAX = 4
 _SLOTS_MIN = 4
 """Fewer slots in a row are not read for another payload."""
@@ -108,6 +111,18 @@ def prepare(
     )
 
 
+_Pairs: TypeAlias = Sequence[tuple[WatermarkKey, Layout]]
+
+
+class _View:
+    """One way to see the frames: whole, or the picture inside bars."""
+
+    def __init__(self, shape: tuple[int, int], window: tuple[slice, slice] | None = None) -> None:
+        self.shape = shape
+        self.window = window if window is not None else (slice(None), slice(None))
+        self.timeline = Timeline()
+
+
 class Detector:
     """Look for a mark in a clip, frame by frame.
 
@@ -133,8 +148,9 @@ class Detector:
     ) -> None:
         self._width, self._height = width, height
         self._keys, self._quick, self._bit_depth = tuple(keys), quick, bit_depth
-        self._shape = half_shape(height, width)
-        self._timeline = Timeline()
+        self._whole = _View(half_shape(height, width))
+        self._inner: _View | None = None
+        self._unsure = _FRAMES_BARS
         self._flat = True
 
     def push(self, y: Pixels, time: float) -> None:
@@ -148,10 +164,26 @@ class Detector:
             raise ValueError(f"the frame is {y.shape}, not {(self._height, self._width)}")
         if min(y.shape) < _SIDE_READ:
             return
-        luma = luma_half(y, self._shape, self._bit_depth)
+        if self._unsure and self._inner is None:
+            self._look_for_bars(y)
+        luma = luma_half(y, self._whole.shape, self._bit_depth)
         if self._flat and float(np.ptp(luma)) > _FLAT_RANGE:
             self._flat = False
-        self._timeline.push(whiten_frame(luma), time)
+        self._whole.timeline.push(whiten_frame(luma), time)
+        if self._inner is not None:
+            inside = np.ascontiguousarray(y[self._inner.window])
+            self._inner.timeline.push(
+                whiten_frame(luma_half(inside, self._inner.shape, self._bit_depth)), time
+            )
+
+    def _look_for_bars(self, y: Pixels) -> None:
+        """Open a second view for the picture inside bars or a blurred fill, if the first frames show one."""
+        self._unsure -= 1
+        window = inner_of(y)
+        if window is not None:
+            rows, columns = window
+            shape = half_shape(rows.stop - rows.start, columns.stop - columns.start)
+            self._inner = _View(shape, window)
 
     def finish(self) -> WatermarkReport:
         """Search all that was pushed.
@@ -164,24 +196,25 @@ class Detector:
             return _cannot_tell(
                 f"the short side has {min(self._width, self._height)} px; too small to show a mark"
             )
-        slots = self._timeline.finish()
-        if not slots:
+        views = [view.timeline.finish() for view in (self._whole, self._inner) if view is not None]
+        if not views[0]:
             return _cannot_tell("there are no frames")
         if self._flat:
             return _cannot_tell("the clip is flat and cannot show a mark")
-        planes = [slot.plane for slot in slots]
         pairs = [(key, layout_of(key)) for key in self._keys]
-        for key, layout in pairs:
-            found = look(planes, layout)
-            if found is not None:
-                return _present(slots, found, key, layout, pairs)
+        for slots in views:
+            for key, layout in pairs:
+                found = look([slot.plane for slot in slots], layout)
+                if found is not None:
+                    return self._present(slots, found, key, layout, pairs)
         traces = []
-        for key, layout in () if self._quick else pairs:
-            found, z = search_all(planes, layout)
-            if found is not None:
-                return _present(slots, found, key, layout, pairs)
-            if trace_log10(z) < _TRACE_LOG10:
-                traces.append((trace_log10(z), key))
+        for slots in () if self._quick else reversed(views):
+            for key, layout in pairs:
+                found, z = search_all([slot.plane for slot in slots], layout)
+                if found is not None:
+                    return self._present(slots, found, key, layout, pairs)
+                if trace_log10(z) < _TRACE_LOG10:
+                    traces.append((trace_log10(z), key))
         search = "quick" if self._quick else "full"
         if traces:
             log10_p, key = min(traces, key=lambda trace: trace[0])
@@ -194,29 +227,26 @@ class Detector:
             )
         return WatermarkReport(state=State.ABSENT, geometry={"search": search})
 
-
-_Pairs: TypeAlias = Sequence[tuple[WatermarkKey, Layout]]
-
-
-def _present(
-    slots: Sequence[Slot], found: Found, key: WatermarkKey, layout: Layout, pairs: _Pairs
-) -> WatermarkReport:
-    """The report of an accepted mark."""
-    segments = _segments(slots, found, key, layout, pairs)
-    held: dict[str, float] = {}
-    for segment in segments:
-        held[segment.payload] = held.get(segment.payload, 0.0) + segment.end - segment.start
-    text = max(held, key=lambda payload: held[payload]) if held else found.decoded.payload.hex()
-    first = next((segment for segment in segments if segment.payload == text), None)
-    return WatermarkReport(
-        state=State.PRESENT,
-        payload=text,
-        mark_id=text[2:],
-        key_id=first.key_id if first is not None else key.key_id,
-        log10_p=round(found.log10_p, 1),
-        geometry=_describe(found),
-        segments=tuple(segments),
-    )
+    def _present(
+        self, slots: Sequence[Slot], found: Found, key: WatermarkKey, layout: Layout, pairs: _Pairs
+    ) -> WatermarkReport:
+        """The report of an accepted mark."""
+        segments = _segments(slots, found, key, layout, pairs)
+        held: dict[str, float] = {}
+        for segment in segments:
+            held[segment.payload] = held.get(segment.payload, 0.0) + segment.end - segment.start
+        text = max(held, key=lambda payload: held[payload]) if held else found.decoded.payload.hex()
+        first = next((segment for segment in segments if segment.payload == text), None)
+        inside = self._inner is not None and slots is self._inner.timeline.slots
+        return WatermarkReport(
+            state=State.PRESENT,
+            payload=text,
+            mark_id=text[2:],
+            key_id=first.key_id if first is not None else key.key_id,
+            log10_p=round(found.log10_p, 1),
+            geometry=_describe(found) | {"inside_bars": inside},
+            segments=tuple(segments),
+        )
 
 
 def _segments(

@@ -13,6 +13,7 @@ from labeler.core.keys import PUBLIC_KEY, WatermarkKey
 from labeler.errors import UsageError
 from labeler.types import State, WatermarkReport
 from labeler.watermark.motion.evidence import SLOTS_MAX, Timeline
+from labeler.watermark.motion.inner import inner_of
 from labeler.watermark.motion.segments import runs
 from labeler.watermark.motion.strength import GOALS, Trial, loss_of, tune
 from labeler.watermark.video import CannotMark, Detector, VideoMark, layout_of, prepare
@@ -140,6 +141,18 @@ def test_quick_leaves_the_search_out(mark_on: Frames) -> None:
     crop = np.ascontiguousarray(mark_on[:, 33:250, 41:420])
     report = look(crop, quick=True)
     assert (report.state, report.geometry) == (State.ABSENT, {"search": "quick"})
+
+
+def test_the_picture_inside_bars_is_read_as_it_is(mark_on: Frames) -> None:
+    framed = np.pad(mark_on, ((0, 0), (110, 110), (0, 0)), constant_values=16)
+    assert inner_of(framed[0]) == (slice(110, 380), slice(0, 480))
+    assert inner_of(mark_on[0]) is None
+    geometry = look(framed).geometry
+    assert (geometry["search"], geometry["inside_bars"]) == ("none", True)
+    fill = np.stack([cv2.resize(cv2.GaussianBlur(f, (0, 0), 15), (480, 850)) for f in mark_on])
+    fill[:, 290:560] = mark_on
+    report = look(fill)
+    assert (report.payload, report.geometry["inside_bars"]) == (PAYLOAD.hex(), True)
 
 
 def test_segments_show_what_was_cut_in() -> None:

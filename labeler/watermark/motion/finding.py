@@ -15,7 +15,15 @@ import numpy as np
 import numpy.typing as npt
 
 from labeler.watermark.analysis import spectrum
-from labeler.watermark.decoding import Decoded, Evidence, decode_cells, decode_payload, observe, sync_z
+from labeler.watermark.decoding import (
+    Decoded,
+    Evidence,
+    decode_cells,
+    decode_patiently,
+    decode_payload,
+    observe,
+    sync_z,
+)
 from labeler.watermark.layout import CELL_CLASSES, Layout
 from labeler.watermark.motion import geometries
 from labeler.watermark.motion.frames import HALF_TILE, whiten_sum
@@ -34,13 +42,16 @@ Planes: TypeAlias = Sequence[Floats]
 ACCEPT_LOG10 = -7.0
 """A finding is accepted when its log10 p over the whole search is below this."""
 _PROFILES = 2
-_VIEWS = 3
+_VIEWS = 2 * 3
+"""The whole frame and the picture inside bars; plain sum, weighted by time, by place."""
 _PARTS = (2, 4)  # parts of the time that are read alone
 _SHARE_AS_IS, _SHARE_PARTS, _SHARE_TURNED, _SHARE_SEARCH = 0.4, 0.1, 0.1, 0.4
 """Parts of the error that the stages may spend."""
 _CANDIDATES = 12
 _TURN_Z, _LOOK_Z = 2.0, 3.2
 """Sync statistic from which a turned clip, and a view of a candidate, are decoded."""
+_PATIENT_Z = 5.0
+"""Sync statistic from which a reading that does not decode gets a second chance."""
 _REGISTERED_GAIN = 0.3
 _REFINED_Z = 4.6
 """Sync statistic from which a refined hypothesis becomes a candidate."""
@@ -219,7 +230,10 @@ def _read(
         if geometry.placement is not None:
             decoded = decode_cells(evidence, layout)
         else:
-            decoded = decode_payload(observe(evidence, layout), layout)
+            seen = observe(evidence, layout)
+            decoded = decode_payload(seen, layout)
+            if decoded is None and sync_z(evidence, layout) > _PATIENT_Z:
+                decoded = decode_patiently(seen, layout)
         if decoded is None:
             continue
         log10_p = accept_log10(decoded.rho, looks)

@@ -40,24 +40,32 @@ class Goal:
 
     Attributes:
         crf: of x264 for the encode that plays the platform.
-        margin: wanted after it, dB (see :meth:`VideoMark.margin`).
-        loss: quality loss allowed, about points of VMAF.
-        growth: growth of the delivered size allowed, 0.1 = 10 %.
+        tiers: what each margin after it may cost: dB (see :meth:`VideoMark.margin`), quality loss (about points of
+            VMAF), growth of the delivered size (0.1 = 10 %). The first must be had, the second is a wish that may
+            cost less; the stronger of the two is taken.
         least: smallest scale.
         most: largest scale.
     """
 
     crf: int
-    margin: float
-    loss: float
-    growth: float
+    tiers: tuple[tuple[float, float, float], ...]
     least: float
     most: float
 
+    @property
+    def loss(self) -> float:
+        """Quality loss allowed at the most."""
+        return max(tier[1] for tier in self.tiers)
+
+    @property
+    def growth(self) -> float:
+        """Growth allowed at the most."""
+        return max(tier[2] for tier in self.tiers)
+
 
 GOALS = {
-    "default": Goal(crf=32, margin=3.0, loss=1.1, growth=0.13, least=0.5, most=2.4),
-    "strong": Goal(crf=36, margin=3.0, loss=2.0, growth=0.24, least=0.6, most=2.4),
+    "default": Goal(crf=32, tiers=((3.0, 1.3, 0.13), (9.0, 0.6, 0.06)), least=0.5, most=2.4),
+    "strong": Goal(crf=36, tiers=((3.0, 2.3, 0.24), (9.0, 1.2, 0.13)), least=0.6, most=2.8),
 }
 
 
@@ -143,14 +151,18 @@ def _marked(frames: Sequence[Pixels], mark: VideoMark) -> Iterator[Pixels]:
 
 def _next(goal: Goal, scale: float, margin: float, loss: float, growth: float) -> Tuned:
     """The scale that a trial recommends: what the margin needs, no more than quality and size allow."""
-    needed = scale * 10 ** ((goal.margin - margin) / _MARGIN_SLOPE)
-    by_quality = scale * (goal.loss / max(loss, 0.05)) ** 0.5
-    by_size = scale * goal.growth / max(growth, 0.005)
-    wanted = min(max(needed, goal.least), goal.most)
-    limits = {"quality": by_quality, "size": by_size, "range": goal.most}
-    tightest = min(limits, key=lambda name: limits[name])
-    limited = tightest if limits[tightest] < needed else ""
-    chosen = max(min(wanted, by_quality, by_size), goal.least * 0.7)
+    options = []
+    for wanted, most_loss, most_growth in goal.tiers:
+        limits = {
+            "": scale * 10 ** ((wanted - margin) / _MARGIN_SLOPE),
+            "quality": scale * (most_loss / max(loss, 0.05)) ** 0.5,
+            "size": scale * most_growth / max(growth, 0.005),
+            "range": goal.most,
+        }
+        limited = min(limits, key=lambda name: limits[name])
+        options.append((limits[limited], limited))
+    chosen = max(max(options)[0], goal.least)
+    limited = options[0][1]
     chosen = float(np.clip(chosen, scale / _STEP_MAX, scale * _STEP_MAX))
     change = chosen / scale
     return Tuned(
