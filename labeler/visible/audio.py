@@ -84,6 +84,8 @@ def prepare(
         raise UsageError(f"unknown kind of audible mark {kind!r}.", remedy=f"Use one of: {', '.join(KINDS)}.")
     if mode not in ("mix", "insert"):
         raise UsageError(f"unknown way {mode!r} to lay a mark.", remedy="Use mix or insert.")
+    if loudness is not None and not np.isfinite(loudness):
+        raise UsageError(f"{loudness} LUFS is no loudness.", remedy="Leave it out: it is measured.")
     at = _seconds(place, duration)
     pieces: list[Floats] = []
     texts: list[str] = []

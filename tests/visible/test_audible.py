@@ -272,7 +272,7 @@ def test_silence_and_broken_numbers() -> None:
     assert 0.005 < np.abs(audio.apply(sound, mark)).max() < 0.05
     assert audio.detect(sound, RATE).state is State.ABSENT
     sound[5] = np.nan
-    sound[9 * RATE] = np.inf
+    sound[[2 * RATE, 9 * RATE]] = np.inf
     out = audio.apply(sound, mark)
     assert audio.detect(out, RATE).state is State.PRESENT
     assert audio.detect(np.zeros((0, 2), np.float32), RATE).state is State.ABSENT
@@ -301,6 +301,7 @@ def test_calls_that_make_no_sense() -> None:
     for wrong in (
         {"kind": "song"}, {"lang": "fr"}, {"place": "middle"}, {"place": "-1"}, {"place": "nan"}, {"place": "inf"},
         {"place": "9", "duration": 8.0}, {"mode": "over"},
+        {"loudness": float("nan")},
     ):  # fmt: skip
         with pytest.raises(UsageError):
             audio.prepare(RATE, 1, **wrong)  # type: ignore[arg-type]

@@ -208,7 +208,7 @@ def _mixed(held: Floats, place: int, mark: AudibleMark, gain: float) -> tuple[Fl
     out = held.copy()
     part = out[max(place - ramp, 0) : place + length + ramp]
     under = out[place : place + length]
-    loudest = float(np.abs(under).max(initial=0.0))
+    loudest = float(np.max(np.abs(under), initial=0.0, where=np.isfinite(under)))
     peak = float(np.abs(mark.signal).max(initial=0.0)) * gain
     kept = min(1.0, _MOST_MIXED / peak) if peak else 1.0
     # what the mark lacks for want of headroom, the programme steps back further
