@@ -49,6 +49,9 @@ DEMUXERS: Mapping[str, str] = {
 }
 """The demuxer that a media type, known by its content, is opened with."""
 
+_PATIENCE = 20
+"""How many times ``timeout`` a process that still computes may take to end."""
+
 _MESSAGE = 300
 _STDERR = 1 << 16
 
@@ -172,13 +175,29 @@ class _Process:
             DamagedMedia: it failed.
             LimitExceeded: it did not end in time.
         """
+        spent = -1
+        for _ in range(_PATIENCE):
+            try:
+                code = self._process.wait(self._timeout)
+            except subprocess.TimeoutExpired:
+                before, spent = spent, self._computed()
+                if spent <= before:
+                    break
+                continue
+            if code != 0:
+                raise self._failed(code)
+            return self.messages()
+        raise self._hung()
+
+    def _computed(self) -> int:
+        """Clock ticks of CPU time used so far: an encoder that works off its queue is not hung; -1 if not known."""
         try:
-            code = self._process.wait(self._timeout)
-        except subprocess.TimeoutExpired:
-            raise self._hung() from None
-        if code != 0:
-            raise self._failed(code)
-        return self.messages()
+            fields = (
+                Path(f"/proc/{self._process.pid}/stat").read_text(encoding="ascii").rpartition(")")[2].split()
+            )
+            return int(fields[11]) + int(fields[12])
+        except (OSError, ValueError, IndexError):
+            return -1
 
     def _failed(self, code: int) -> DamagedMedia:
         said = re.sub(r" @ 0x[0-9a-f]+", "", self.messages())

@@ -102,3 +102,17 @@ def test_a_named_program_that_is_not_there(monkeypatch: pytest.MonkeyPatch) -> N
             engine.executable()
     finally:
         engine.executable.cache_clear()
+
+
+def test_a_process_that_still_computes_at_the_end_is_waited_for(tmp_path: Path) -> None:
+    picture = ffmpeg.input("pipe:", f="rawvideo", s="640x480", pix_fmt="gray", protocol_whitelist="pipe")
+    node = picture.output(
+        f"file:{tmp_path / 'a.mkv'}", vcodec="libx264", preset="veryslow", pix_fmt="yuv420p"
+    )
+    noise = np.random.default_rng(1).integers(0, 256, 640 * 480, np.uint8)
+    with engine.Writer(node) as writer:
+        for _ in range(8):
+            writer.write(noise)
+        writer._timeout = 0.5
+        writer.finish()
+    assert (tmp_path / "a.mkv").stat().st_size > 100_000
