@@ -102,8 +102,8 @@ def test_help_is_quick_and_imports_nothing_heavy() -> None:
 def test_the_public_names_are_these() -> None:
     assert labeler.__all__ == [
         "Label", "LabelOptions", "LabelResult", "LabelerError", "Layer", "Report", "State", "Verdict",
-        "VerifyOptions", "__version__", "label_file", "label_image", "label_text", "verify_file", "verify_image",
-        "verify_text",
+        "VerifyOptions", "__version__", "label_audio", "label_file", "label_frames", "label_image", "label_text",
+        "verify_audio", "verify_file", "verify_frames", "verify_image", "verify_text",
     ]  # fmt: skip
     assert all(hasattr(labeler, name) for name in labeler.__all__)
 

@@ -247,8 +247,8 @@ def test_damaged_and_foreign_files_are_refused(photo: np.ndarray, tmp_path: Path
     with pytest.raises(DamagedMedia):
         labeler.label_file(path, tmp_path / "b.jpg", producer="acme", home=home)
     assert labeler.verify_file(path).verdict is Verdict.CANNOT_TELL
-    (tmp_path / "c.jpg").write_bytes(b"OggS" + bytes(60))
-    with pytest.raises(UnsupportedMedia, match="audio/ogg"):
+    (tmp_path / "c.jpg").write_bytes(b"8BPS" + bytes(60))
+    with pytest.raises(UnsupportedMedia, match="photoshop"):
         labeler.label_file(tmp_path / "c.jpg", tmp_path / "d.jpg", producer="acme", home=home)
 
 
