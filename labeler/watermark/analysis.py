@@ -148,18 +148,15 @@ def _bases(tile: int) -> tuple[Floats, Complexes]:
 
 
 def fold(plane: Floats, tile: int = TILE) -> Floats:
-    """Sum cells of the same class: (h, w) -> (16, tile, tile), the last cells padded with zeros."""
+    """Sum cells of the same class: (h, w) -> (16, tile, tile), cells at the edges may be incomplete."""
     period = CELL_PERIOD * tile
-    height = -(-plane.shape[0] // period) * period
-    width = -(-plane.shape[1] // period) * period
-    padded = np.zeros((height, width), np.float32)
-    padded[: plane.shape[0], : plane.shape[1]] = plane
-    cells = padded.reshape(-1, CELL_PERIOD, tile, width // period, CELL_PERIOD, tile)
-    if cells.shape[3] == 1:
-        folded = cells[:, :, :, 0].sum(axis=0)
-    else:
-        folded = sum(cells[:, :, :, i].sum(axis=0) for i in range(cells.shape[3]))
-    ordered = folded.transpose(0, 2, 1, 3).reshape(CELL_CLASSES, tile, tile)
+    folded = np.zeros((period, period), np.float32)
+    for top in range(0, plane.shape[0], period):
+        for left in range(0, plane.shape[1], period):
+            part = plane[top : top + period, left : left + period]
+            folded[: part.shape[0], : part.shape[1]] += part
+    cells = folded.reshape(CELL_PERIOD, tile, CELL_PERIOD, tile)
+    ordered = cells.transpose(0, 2, 1, 3).reshape(CELL_CLASSES, tile, tile)
     return np.ascontiguousarray(ordered, np.float32)
 
 

@@ -1,7 +1,7 @@
 """Put the delta planes of a frame onto the pixels of a picture, fast and without wrap-around.
 
-The deltas travel as bytes (128 + 8 d): one byte resize to the size of the picture, then saturating additions in
-strips that stay in the cache.
+The deltas travel as bytes (132 + 8 d; the 4 rounds when the byte is divided by 8): one byte resize to the size of
+the picture, then saturating additions in strips that stay in the cache.
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ Floats: TypeAlias = npt.NDArray[np.float32]
 Pixels: TypeAlias = npt.NDArray[Any]
 
 _STEPS = 8  # steps a grey level in a delta byte
+_ZERO = 128 + _STEPS // 2  # the byte of no change
 _STRIP = 1 << 17  # values in a strip
 BLUE_GREEN, BLUE_BLUE = -0.344136, 1.772
 """Change of G and B for one level of Cb (BT.601); R does not change."""
@@ -29,25 +30,27 @@ CHROMA_POWER = (BLUE_GREEN**2 + BLUE_BLUE**2) / 3
 
 
 def delta_image(luma: Floats, chroma: Floats | None) -> npt.NDArray[np.uint8]:
-    """Bytes 128 + 8 d at frame size: (h, w) for grey, (h, w, 3) for RGB.
+    """Bytes 132 + 8 d at frame size: (h, w) for grey, (h, w, 3) for RGB.
 
     Args:
         luma: (h, w) change of luma, grey levels.
         chroma: (h/2, w/2) change of Cb, or None.
     """
-    base = luma * np.float32(_STEPS)
+    base = _to_bytes(luma)
     if chroma is None:
-        return _to_bytes(base)
+        return base
     size = (luma.shape[1], luma.shape[0])
-    blue = cv2.resize(chroma * np.float32(_STEPS), size, interpolation=cv2.INTER_LINEAR)
-    green = cv2.scaleAdd(blue, BLUE_GREEN, base)
-    blue = cv2.scaleAdd(blue, BLUE_BLUE, base)
-    return np.asarray(cv2.merge([_to_bytes(base), _to_bytes(green), _to_bytes(blue)]), np.uint8)
+    blue = cv2.resize(_to_bytes(chroma), size, interpolation=cv2.INTER_LINEAR)
+    channels = [base] + [
+        cv2.addWeighted(base, 1.0, blue, share, -share * _ZERO) for share in (BLUE_GREEN, BLUE_BLUE)
+    ]
+    return np.asarray(cv2.merge(channels), np.uint8)
 
 
-def _to_bytes(steps: Any) -> npt.NDArray[np.uint8]:
+def _to_bytes(delta: Floats) -> npt.NDArray[np.uint8]:
     # convertScaleAbs with an offset saturates at both ends only above zero, hence the maximum.
-    return np.asarray(cv2.convertScaleAbs(np.maximum(steps, np.float32(-128)), alpha=1, beta=128), np.uint8)
+    low = np.maximum(delta, np.float32(-_ZERO / _STEPS))
+    return np.asarray(cv2.convertScaleAbs(low, alpha=_STEPS, beta=_ZERO), np.uint8)
 
 
 def add_delta(pixels: Pixels, delta: npt.NDArray[np.uint8], *, alpha: Pixels | None = None) -> Pixels:
@@ -90,16 +93,15 @@ def _method(ratio: float) -> int:
 def _add_bytes(pixels: Pixels, delta: Pixels) -> Pixels:
     shape = pixels.shape
     flat = pixels.reshape(shape[0], -1)
-    middle = np.uint8(128 // _STEPS)
-    rounded = np.minimum(delta.reshape(shape[0], -1), np.uint8(255 - _STEPS // 2)) + np.uint8(_STEPS // 2)
-    steps = rounded >> np.uint8(3)
+    middle = np.uint8(_ZERO // _STEPS)
+    steps = delta.reshape(shape[0], -1) >> np.uint8(3)
     up = np.maximum(steps, middle) - middle
     down = middle - np.minimum(steps, middle)
     return np.asarray(cv2.subtract(cv2.add(flat, up), down), np.uint8).reshape(shape)
 
 
 def _add_words(pixels: Pixels, delta: Pixels) -> Pixels:
-    change = (delta.astype(np.int32) - 128) * 257 // _STEPS
+    change = (delta.astype(np.int32) - _ZERO) * 257 // _STEPS
     changed: Pixels = np.clip(pixels.astype(np.int32) + change, 0, 65535).astype(np.uint16)
     return changed
 

@@ -25,7 +25,7 @@ Pixels: TypeAlias = npt.NDArray[Any]
 
 _READINGS_MAX = 16
 """Upper bound on the geometries in which one search tries to decode; enters log10 p."""
-_DECODE_Z = 5.0
+_DECODE_Z = 5.4
 """Smallest sync statistic, after registration, of a geometry that is decoded."""
 _PROFILES = 6
 _LOOKS = 1e12

@@ -151,7 +151,7 @@ def _delta(pixels: Pixels, payload: bytes, layout: Layout, *, base: float, psnr:
         host = host_of(planes_of(reduce_to(pixels, *size)))
     ratio = height / size[0]
     # Which nonces are tried depends on the picture, so pictures of one payload differ in their codewords.
-    start = int(np.abs(host.luma.high).sum(dtype=np.float64)) % NONCES
+    start = int(cv2.norm(host.luma.high, cv2.NORM_L1)) % NONCES
     messages = candidates(payload, layout.key, first=start, count=_NONCES_TRIED)
     base -= (
         _SIZE_LOSS * max(math.log2(_SIZE_FULL / math.sqrt(height * width)), 0) if not small else _SMALL_LOSS

@@ -171,17 +171,17 @@ def register(
     first, last = placement.corners[0], placement.corners[3]
     place_ = np.clip((centres - first) / np.maximum(last - first, 1), -0.1, 1.1)
     x, y = place_[:, 0], place_[:, 1]
-    weights = np.stack([(1 - x) * (1 - y), x * (1 - y), (1 - x) * y, x * y], axis=1)
+    weights = np.stack([(1 - x) * (1 - y), x * (1 - y), (1 - x) * y, x * y], axis=1).astype(np.float32)
     rng = np.random.default_rng(54321)
     mean, deviation = np.zeros(8), np.full(8, spread)
     best, best_score = mean, -np.inf
-    blocks = np.arange(len(tables))
     # Log likelihood ratio of a displacement: twice the mean line amplitude times the correlation, less the
     # prior on bending, which keeps a small crop from fitting noise.
     prior = spread * min(float((last - first).max()) / FRAME, 1.0)
     mean_line = max(float(tables.sum(axis=0).max()), 0.0) / (len(tables) * len(layout.sync))
     level = 2 * max(mean_line, 0.02)
     width = 2 * reach + 1
+    blocks = (np.arange(len(tables), dtype=np.int32) * width * width)[:, None]
     flat = tables.reshape(-1)
     for _ in range(_ROUNDS):
         samples = rng.normal(mean, deviation, (_SAMPLES, 8))
@@ -189,11 +189,11 @@ def register(
         common = rng.normal(0, 1, (_SAMPLES // 2, 2)) * deviation.mean()
         samples[: _SAMPLES // 2] = mean + np.tile(common, 4) + (samples[: _SAMPLES // 2] - mean) * 0.5
         samples[0] = best
-        moved = weights @ samples.reshape(_SAMPLES, 4, 2).transpose(1, 0, 2).reshape(4, -1)
-        index = np.clip(np.rint(moved / step).astype(np.int64) + reach, 0, width - 1).reshape(
-            len(blocks), _SAMPLES, 2
-        )
-        scores = flat[(blocks * width * width)[:, None] + index[:, :, 1] * width + index[:, :, 0]].sum(axis=0)
+        corners = samples.astype(np.float32).reshape(_SAMPLES, 4, 2).transpose(1, 0, 2)
+        moved = weights @ corners.reshape(4, -1)
+        index = np.clip(np.rint(moved * np.float32(1 / step)) + reach, 0, width - 1).astype(np.int32)
+        index = index.reshape(len(tables), _SAMPLES, 2)
+        scores = flat.take(blocks + index[:, :, 1] * width + index[:, :, 0]).sum(axis=0)
         scores = scores * level - _bending(samples, prior)
         elite = np.argpartition(-scores, _ELITE)[:_ELITE]
         top = int(scores.argmax())
