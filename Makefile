@@ -31,6 +31,9 @@ bench-text: setup
 
 samples: setup
 	$(BIN)/python samples/make_samples.py
+	$(BIN)/python samples/make_texts.py
+	$(BIN)/python samples/make_sounds.py
+	$(BIN)/python samples/make_clips.py
 
 formats: setup
 	$(BIN)/python scripts/formats_table.py docs/formats.md

@@ -51,48 +51,100 @@ def speed(files: tuple[Path, ...], rounds: int, as_json: bool) -> int:
 
 
 @command.command("robustness")
-@click.option("--modality", type=click.Choice(["image", "text"]), default="image", show_default=True)
-@click.option("--images", type=PATH, metavar="DIR", help="Folder of pictures to mark and attack.")
+@click.option(
+    "--modality",
+    type=click.Choice(["image", "text", "audio", "video"]),
+    default="image",
+    show_default=True,
+)
+@click.option(
+    "--images", "--media", "folder", type=PATH, metavar="DIR", help="Folder of media to mark and attack."
+)
 @click.option("--texts", type=click.IntRange(1), default=10, show_default=True, help="Texts per language.")
-@click.option("--names", default="", metavar="A,B", help="Only pictures of these names, without extension.")
+@click.option("--names", default="", metavar="A,B", help="Only files of these names, without extension.")
 @click.option("--grid", type=PATH, metavar="TOML", help="Attacks; default the grid that comes with labeler.")
 @click.option("--repeats", type=click.IntRange(1), default=1, show_default=True, help="Runs of every attack.")
+@click.option(
+    "--strength", type=click.Choice(["gentle", "default", "strong"]), default="default", show_default=True,
+    help="Of the marks in sound and video.",
+)  # fmt: skip
+@click.option("--clips", type=click.IntRange(0), default=0, help="Video: stop after so many clips.")
+@click.option(
+    "--log", type=PATH, metavar="FILE", help="Video: clips done, so that a run can be taken up again."
+)
 @click.option("--json", "json_file", type=PATH, metavar="FILE", help="Write all counts here.")
 def robustness(
     modality: str,
-    images: Path | None,
+    folder: Path | None,
     texts: int,
     names: str,
     grid: Path | None,
     repeats: int,
+    strength: str,
+    clips: int,
+    log: Path | None,
     json_file: Path | None,
 ) -> int:
     """Mark media, do to them what happens to media, read them again, and print a Markdown table.
 
-    Pictures: how many payloads are read exactly. Texts: what of every layer survives each transform.
+    Pictures, sound, video: how many payloads are read exactly. Texts: what of every layer survives each transform.
     """
     if modality == "text":
         return _texts(texts, json_file)
-    if images is None:
-        raise UsageError("which pictures? Give --images DIR.")
+    if folder is None:
+        raise UsageError("which files? Give --media DIR.")
+    chosen = [name for name in names.split(",") if name]
+    if modality == "audio":
+        return _sounds(folder, chosen, grid, strength, repeats, json_file)
+    if modality == "video":
+        return _videos(folder, strength, clips, log, json_file)
     from labeler.bench import robustness as bench
 
-    result = bench.run(
-        images,
-        grid=grid,
-        names=[name for name in names.split(",") if name],
-        repeats=repeats,
-        progress=lambda name: click.echo(name, err=True),
-    )
+    result = bench.run(folder, grid=grid, names=chosen, repeats=repeats, progress=_say)
     _keep(result.to_dict(), json_file)
     click.echo(bench.markdown([result]))
     return ExitCode.OK
 
 
+def _say(name: str) -> None:
+    click.echo(name, err=True)
+
+
+def _sounds(
+    folder: Path, names: list[str], grid: Path | None, strength: str, repeats: int, json_file: Path | None
+) -> int:
+    import dataclasses
+
+    from labeler.bench import audio as bench
+    from labeler.bench.audio_attacks import load_grid
+
+    result = bench.run(
+        folder,
+        names=names or None,
+        attacks=load_grid(grid),
+        strength=strength,
+        repeats=repeats,
+        progress=_say,
+    )
+    _keep(dataclasses.asdict(result), json_file)
+    click.echo(bench.markdown(result))
+    return ExitCode.OK
+
+
+def _videos(folder: Path, strength: str, clips: int, log: Path | None, json_file: Path | None) -> int:
+    from labeler.bench import video as bench
+
+    with tempfile.TemporaryDirectory() as temporary:
+        arguments = ["--videos", folder, "--strength", strength, "--clips", clips]
+        arguments += ["--log", log or Path(temporary) / "log.jsonl"]
+        arguments += ["--json", json_file] if json_file else []
+        return bench.main([str(argument) for argument in arguments])
+
+
 def _texts(texts: int, json_file: Path | None) -> int:
     from labeler.bench import text_survival as bench
 
-    result = bench.run(texts=texts, progress=lambda name: click.echo(name, err=True))
+    result = bench.run(texts=texts, progress=_say)
     _keep(result.to_dict(), json_file)
     click.echo(bench.markdown(result))
     return ExitCode.NEGATIVE if result.worse else ExitCode.OK
