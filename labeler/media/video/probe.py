@@ -7,6 +7,7 @@ and decodes the first frame, whose properties ``showinfo`` prints (``dump`` read
 from __future__ import annotations
 
 import os
+from array import array
 from fractions import Fraction
 from pathlib import Path
 from typing import BinaryIO
@@ -164,14 +165,14 @@ class _Listing:
 
     def __init__(self, reader: engine.Reader, name: object) -> None:
         self.time_base = Fraction(0)
-        self.rows: list[tuple[int, int, int, int]] = []  # pts, duration, bytes, flags
+        self.rows = array("q")  # of each frame: pts, duration, bytes, flags
         self.discarded = 0
         rest = b""
         while chunk := reader.read(_CHUNK):
             *lines, rest = (rest + chunk).split(b"\n")
             for line in lines:
                 self._line(line)
-            if len(self.rows) > MAX_FRAMES:
+            if len(self.rows) > 4 * MAX_FRAMES:
                 raise LimitExceeded(f"the video has more than {MAX_FRAMES} frames.", path=name)
 
     def _line(self, line: bytes) -> None:
@@ -183,7 +184,7 @@ class _Listing:
             if flags & _DISCARD:  # an edit list leaves it out
                 self.discarded += 1
             else:
-                self.rows.append((int(field[2]), int(field[3]), int(field[4]), flags))
+                self.rows.extend((int(field[2]), int(field[3]), int(field[4]), flags))
 
 
 def _ask(path: Path, demuxer: str, name: str) -> tuple[str, _Listing]:
