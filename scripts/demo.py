@@ -23,21 +23,27 @@ def main() -> None:
     print("Keys and a development certificate, only for this demo:")
     labeler("keys", "init", "--producer", "demo-service")
     print(
-        "\nEvery sample gets a visible mark, a watermark, GB 45438 and IPTC metadata and a signed C2PA manifest:"
+        "\nPictures, sound, video and texts get a mark that people see or hear, a watermark (texts only if asked "
+        "for),\nGB 45438 and IPTC metadata and a signed C2PA manifest:"
     )
-    samples = sorted(path for path in Path("samples").iterdir() if path.suffix != ".py")
+    samples = sorted(path for path in Path("samples").iterdir() if path.suffix != ".py" and path.is_file())
     labeler(
         "label", *samples, "-o", out / "labelled", "--profile", "all",
         "--generator", "demo-model/1.0", "--author", "labeler contributors",
     )  # fmt: skip
     print("\nWhat a receiver sees, trusting nobody beforehand:")
-    labeler("verify", *sorted((out / "labelled").iterdir()))
+    beside = (".c2pa", ".aigc.json")
+    labeler("verify", *sorted(p for p in (out / "labelled").iterdir() if not p.name.endswith(beside)))
     print("\nA labelled picture after a messenger: half the size, JPEG 50, all metadata gone:")
     travelled = out / "travelled.jpg"
     shrink(out / "labelled" / "landscape.jpg", travelled)
     labeler("verify", travelled)
-    print("\nThe sample as it was, without labels:")
-    labeler("verify", "samples/landscape.jpg", expect=1)
+    print("\nA labelled melody, sped up by 3 % and sent as Opus at 32 kbit/s:")
+    labeler("verify", sound(out / "labelled" / "melody.mp3", out / "travelled.opus"))
+    print("\nA labelled clip, uploaded to a platform: compressed once more, all metadata gone:")
+    labeler("verify", video(out / "labelled" / "sailing.mp4", out / "travelled.mp4"))
+    print("\nSamples as they were, without labels:")
+    labeler("verify", "samples/landscape.jpg", "samples/melody.mp3", expect=1)
     print(f"\nLook at the labelled files in {out / 'labelled'}.")
 
 
@@ -58,6 +64,28 @@ def shrink(source: Path, target: Path) -> None:
 
     with Image.open(source) as image:
         image.resize((image.width // 2, image.height // 2)).save(target, quality=50)
+
+
+def sound(source: Path, target: Path) -> Path:
+    """What a careless uploader does to sound."""
+    import ffmpeg
+
+    from labeler.media import ffmpeg as engine
+
+    fast = ffmpeg.input(f"file:{source}")["a:0"].filter("asetrate", 44_100 * 1.03).filter("aresample", 48_000)
+    engine.run(fast.output(f"file:{target}", acodec="libopus", audio_bitrate="32k", map_metadata=-1))
+    return target
+
+
+def video(source: Path, target: Path) -> Path:
+    """What a platform does to video."""
+    import ffmpeg
+
+    from labeler.media import ffmpeg as engine
+
+    pictures = ffmpeg.input(f"file:{source}")["v:0"]
+    engine.run(pictures.output(f"file:{target}", vcodec="libx264", crf=28, preset="veryfast", map_metadata=-1))
+    return target
 
 
 if __name__ == "__main__":
