@@ -6,6 +6,7 @@ Arrays in, arrays or a report out; no files, no ffmpeg. Described in docs/waterm
 
 from __future__ import annotations
 
+import dataclasses
 import math
 from collections.abc import Sequence
 from typing import Any, TypeAlias
@@ -42,7 +43,9 @@ _FRAMES_PLANNED = 12
 _TRACE_LOG10 = -6.0
 _FRAMES_BARS = 8
 """Bars are looked for in so many frames at the beginning."""
-_PAYLOADS_MAX = 4
+_COARSE, _CUT = 8, 14.0
+"""A mean change of every eighth pixel by so many levels, from one frame looked at to the next, is a cut."""
+_PAYLOADS_MAX = 8
 _SLOTS_MIN = 4
 """Fewer slots in a row are not read for another payload."""
 
@@ -152,6 +155,7 @@ class Detector:
         self._inner: _View | None = None
         self._unsure = _FRAMES_BARS
         self._flat = True
+        self._before: Floats | None = None
 
     def push(self, y: Pixels, time: float) -> None:
         """Add a frame.
@@ -169,7 +173,10 @@ class Detector:
         luma = luma_half(y, self._whole.shape, self._bit_depth)
         if self._flat and float(np.ptp(luma)) > _FLAT_RANGE:
             self._flat = False
-        self._whole.timeline.push(whiten_frame(luma), time)
+        coarse = luma[::_COARSE, ::_COARSE]
+        cut = self._before is not None and float(np.abs(coarse - self._before).mean()) > _CUT
+        self._before = coarse.copy()
+        self._whole.timeline.push(whiten_frame(luma), float(time), cut=cut)
         if self._inner is not None:
             inside = np.ascontiguousarray(y[self._inner.window])
             self._inner.timeline.push(
@@ -204,13 +211,13 @@ class Detector:
         pairs = [(key, layout_of(key)) for key in self._keys]
         for slots in views:
             for key, layout in pairs:
-                found = look([slot.plane for slot in slots], layout)
+                found = look(slots, layout)
                 if found is not None:
                     return self._present(slots, found, key, layout, pairs)
         traces = []
         for slots in () if self._quick else reversed(views):
             for key, layout in pairs:
-                found, z = search_all([slot.plane for slot in slots], layout)
+                found, z = search_all(slots, layout)
                 if found is not None:
                     return self._present(slots, found, key, layout, pairs)
                 if trace_log10(z) < _TRACE_LOG10:
@@ -261,7 +268,8 @@ def _segments(
     for _ in range(_PAYLOADS_MAX):
         if finding is None:
             break
-        scores = slot_scores(aligned, finding.decoded.payload, layout, cells=geometry.placement is not None)
+        cells = geometry.placement is not None
+        scores = slot_scores(aligned, finding.decoded.payload, layout, cells=cells, read=finding.slots)
         rest: list[tuple[int, int]] = []
         for start, stop in free:
             inside = runs(scores[start:stop])
@@ -275,8 +283,10 @@ def _segments(
         finding = None
         for one, two in free:
             for other, its_layout in pairs:
-                finding = find_in([slot.plane for slot in slots[one:two]], its_layout, geometry)
+                finding = find_in(slots[one:two], its_layout, geometry)
                 if finding is not None:
+                    start, stop = finding.slots
+                    finding = dataclasses.replace(finding, slots=(one + start, one + stop))
                     key, layout = other, its_layout
                     break
             if finding is not None:

@@ -162,6 +162,15 @@ def test_segments_show_what_was_cut_in() -> None:
     assert found == [(0.0, 1.2, PAYLOAD.hex()), (2.4, 3.5, OTHER.hex())]
 
 
+def test_scenes_of_an_edit_are_read_alone_also_when_cropped() -> None:
+    quiet = np.concatenate([footage(8, seed=seed) // 2 + 100 * (seed % 2) for seed in (4, 5, 6)])
+    film = np.concatenate([quiet, marked(footage(14, seed=7)), quiet[::-1]])
+    crop = np.ascontiguousarray(film[:, 20:250, 30:440])
+    report = look(crop)
+    assert report.payload == PAYLOAD.hex()
+    assert [(s.start, s.end) for s in report.segments] == [(2.4, 3.8)]
+
+
 def test_the_change_is_small_everywhere_and_smaller_on_the_sky(clip: Frames, mark_on: Frames) -> None:
     change = mark_on.astype(np.float32) - clip
     assert 0.4 < float(np.sqrt((change**2).mean())) < 1.1

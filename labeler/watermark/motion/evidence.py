@@ -29,11 +29,13 @@ class Slot:
         first: time of its first frame, s.
         last: time of its last frame, s.
         plane: (h, w) float32, sum of its whitened half-resolution frames.
+        cut: whether another scene begins with it.
     """
 
     first: float
     last: float
     plane: Floats
+    cut: bool = False
 
 
 class Timeline:
@@ -46,9 +48,9 @@ class Timeline:
         self._filled = 0
         self._each = 1
 
-    def push(self, plane: Floats, time: float) -> None:
-        """Add a whitened frame at ``time`` (s)."""
-        new = Slot(first=time, last=time, plane=plane)
+    def push(self, plane: Floats, time: float, *, cut: bool = False) -> None:
+        """Add a whitened frame at ``time`` (s); ``cut``: it begins another scene."""
+        new = Slot(first=time, last=time, plane=plane, cut=cut)
         self._open = new if self._open is None else _join(self._open, new)
         self._filled += 1
         self.frames += 1
@@ -73,4 +75,4 @@ class Timeline:
 
 def _join(one: Slot, two: Slot) -> Slot:
     plane = np.asarray(cv2.add(one.plane, two.plane), np.float32)
-    return Slot(first=one.first, last=two.last, plane=plane)
+    return Slot(first=one.first, last=two.last, plane=plane, cut=one.cut or two.cut)

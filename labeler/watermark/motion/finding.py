@@ -5,6 +5,8 @@ In every geometry the slots are aligned with the lattice and read in three views
 
 from __future__ import annotations
 
+import dataclasses
+import itertools
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -26,6 +28,7 @@ from labeler.watermark.decoding import (
 )
 from labeler.watermark.layout import CELL_CLASSES, Layout
 from labeler.watermark.motion import geometries
+from labeler.watermark.motion.evidence import Slot
 from labeler.watermark.motion.frames import HALF_TILE, whiten_sum
 from labeler.watermark.motion.views import by_place, by_time, plain, sync_pattern
 from labeler.watermark.orientation import ORIENTATIONS, Orientation
@@ -44,7 +47,12 @@ ACCEPT_LOG10 = -7.0
 _PROFILES = 2
 _VIEWS = 2 * 3
 """The whole frame and the picture inside bars; plain sum, weighted by time, by place."""
-_PARTS = (2, 4)  # parts of the time that are read alone
+_PARTS = (2, 4)
+"""Halves and quarters of the time are read alone,"""
+_SCENES, _SCENES_SEARCHED = 10, 2
+"""and so many of the longest scenes; so many are searched at all geometries."""
+_PART_LEAST = 4  # slots
+_PARTS_MAX = sum(_PARTS) + _SCENES
 _SHARE_AS_IS, _SHARE_PARTS, _SHARE_TURNED, _SHARE_SEARCH = 0.4, 0.1, 0.1, 0.4
 """Parts of the error that the stages may spend."""
 _CANDIDATES = 12
@@ -102,48 +110,96 @@ class Found:
         decoded: payload and correlation.
         geometry: where it was read.
         log10_p: of the whole search.
+        slots: the first slot that was read and the one after the last.
     """
 
     decoded: Decoded
     geometry: Geometry
     log10_p: float
+    slots: tuple[int, int]
 
 
-def look(planes: Planes, layout: Layout) -> Found | None:
+def look(slots: Sequence[Slot], layout: Layout) -> Found | None:
     """Read a clip as it is, parts of its time, and its flips and quarter turns.
 
     Args:
-        planes: (h, w) float32 whitened half-resolution slots, in order of time.
+        slots: of the clip, in order of time.
         layout: the key's layout.
     """
-    for stage in (_as_is, _in_parts, _turned):
-        found = stage(planes, layout)
+    planes = [slot.plane for slot in slots]
+    found = _read(planes, layout, Geometry("none"), _VIEWS * _PROFILES / _SHARE_AS_IS)
+    return found or _in_parts(slots, layout, Geometry("part"), gate=2.5) or _turned(planes, layout)
+
+
+def find_in(slots: Sequence[Slot], layout: Layout, geometry: Geometry) -> Found | None:
+    """Read slots in a geometry that is known from elsewhere in the clip: all of them, then parts."""
+    looks = _PARTS_MAX * _VIEWS * _PROFILES * CELL_CLASSES / _SHARE_PARTS
+    return _read([slot.plane for slot in slots], layout, geometry, looks) or _in_parts(
+        slots, layout, geometry
+    )
+
+
+def search_all(slots: Sequence[Slot], layout: Layout) -> tuple[Found | None, float]:
+    """Search all geometries, in the whole clip and in its longest scenes.
+
+    Args:
+        slots: of the clip, in order of time.
+        layout: the key's layout.
+
+    Returns:
+        The mark or None, and the highest sync statistic seen.
+    """
+    best = 0.0
+    for first, stop in [(0, len(slots)), *_scenes(slots)[:_SCENES_SEARCHED]]:
+        found, z = _searched([slot.plane for slot in slots[first:stop]], layout)
         if found is not None:
-            return found
-    return None
+            return dataclasses.replace(found, slots=(first, stop)), z
+        best = max(best, z)
+    return None, best
 
 
-def find_in(planes: Planes, layout: Layout, geometry: Geometry) -> Found | None:
-    """Read slots in a geometry that is known from elsewhere in the clip."""
-    looks = 16 * _VIEWS * _PROFILES * CELL_CLASSES / _SHARE_PARTS
-    return _read(planes, layout, geometry, looks)
-
-
-def _as_is(planes: Planes, layout: Layout) -> Found | None:
-    return _read(planes, layout, Geometry("none"), _VIEWS * _PROFILES / _SHARE_AS_IS)
-
-
-def _in_parts(planes: Planes, layout: Layout) -> Found | None:
-    looks = sum(_PARTS) * _VIEWS * _PROFILES / _SHARE_PARTS
-    for parts in _PARTS:
-        if len(planes) < 4 * parts:
+def _searched(planes: Planes, layout: Layout) -> tuple[Found | None, float]:
+    total = whiten_sum(plain(planes))
+    field = field_of_half(total)
+    looks = (1 + _SCENES_SEARCHED) * _CANDIDATES * _VIEWS * _PROFILES * CELL_CLASSES / _SHARE_SEARCH
+    best = 0.0
+    for number, (stage, candidate) in enumerate(_candidates(field, layout)):
+        best = max(best, candidate.z)
+        if number >= _CANDIDATES:
             break
-        for part in range(parts):
-            some = planes[part * len(planes) // parts : (part + 1) * len(planes) // parts]
-            found = _read(some, layout, Geometry("part"), looks, gate=2.5)
-            if found is not None:
-                return found
+        geometry = _placement(total, candidate, stage, field, layout)
+        found = _read(planes, layout, geometry, looks, gate=_LOOK_Z)
+        if found is not None:
+            return found, best
+    return None, best
+
+
+def _in_parts(
+    slots: Sequence[Slot], layout: Layout, geometry: Geometry, *, gate: float = -math.inf
+) -> Found | None:
+    looks = _PARTS_MAX * _VIEWS * _PROFILES * CELL_CLASSES / _SHARE_PARTS
+    for first, stop in _parts(slots):
+        found = _read([slot.plane for slot in slots[first:stop]], layout, geometry, looks, gate=gate)
+        if found is not None:
+            return dataclasses.replace(found, slots=(first, stop))
     return None
+
+
+def _parts(slots: Sequence[Slot]) -> list[tuple[int, int]]:
+    """Stretches worth reading alone: the longest scenes, halves, quarters."""
+    count = len(slots)
+    even = [(part * count // parts, (part + 1) * count // parts) for parts in _PARTS for part in range(parts)]
+    wanted = dict.fromkeys(_scenes(slots)[:_SCENES] + even)
+    return [(one, two) for one, two in wanted if two - one >= _PART_LEAST]
+
+
+def _scenes(slots: Sequence[Slot]) -> list[tuple[int, int]]:
+    """Stretches between cuts, the longest first; none if there is no cut."""
+    edges = [0, *(index for index in range(1, len(slots)) if slots[index].cut), len(slots)]
+    if len(edges) == 2:
+        return []
+    scenes = [(one, two) for one, two in itertools.pairwise(edges) if two - one >= _PART_LEAST]
+    return sorted(scenes, key=lambda scene: scene[0] - scene[1])
 
 
 def _turned(planes: Planes, layout: Layout) -> Found | None:
@@ -160,27 +216,6 @@ def _turned(planes: Planes, layout: Layout) -> Found | None:
         if found is not None:
             return found
     return None
-
-
-def search_all(planes: Planes, layout: Layout) -> tuple[Found | None, float]:
-    """Search all geometries; the arguments are those of :func:`look`.
-
-    Returns:
-        The mark or None, and the highest sync statistic seen.
-    """
-    total = whiten_sum(plain(planes))
-    field = field_of_half(total)
-    looks = 2 * _CANDIDATES * _VIEWS * _PROFILES * CELL_CLASSES / _SHARE_SEARCH
-    best = 0.0
-    for number, (stage, candidate) in enumerate(_candidates(field, layout)):
-        best = max(best, candidate.z)
-        if number >= _CANDIDATES:
-            break
-        geometry = _placement(total, candidate, stage, field, layout)
-        found = _read(planes, layout, geometry, looks, gate=_LOOK_Z)
-        if found is not None:
-            return found, best
-    return None, best
 
 
 def _candidates(field: Field, layout: Layout) -> Iterator[tuple[str, Candidate]]:
@@ -238,7 +273,7 @@ def _read(
             continue
         log10_p = accept_log10(decoded.rho, looks)
         if log10_p < ACCEPT_LOG10:
-            return Found(decoded=decoded, geometry=geometry, log10_p=log10_p)
+            return Found(decoded=decoded, geometry=geometry, log10_p=log10_p, slots=(0, len(planes)))
     return None
 
 

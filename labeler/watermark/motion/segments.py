@@ -29,10 +29,12 @@ Floats: TypeAlias = npt.NDArray[np.float32]
 
 _CHANGE = 6.0  # price of a change of state, nats
 _EXPECTED_MIN, _EXPECTED_SHARE = 0.8, 0.5
-_EXPECTED_MAX = 6.0
+_EXPECTED_MAX = 4.0
 
 
-def slot_scores(aligned: Sequence[Floats], payload: bytes, layout: Layout, *, cells: bool) -> Floats:
+def slot_scores(
+    aligned: Sequence[Floats], payload: bytes, layout: Layout, *, cells: bool, read: tuple[int, int]
+) -> Floats:
     """How clearly each slot carries a payload: (n,) float32, about standard normal without it.
 
     Args:
@@ -40,9 +42,10 @@ def slot_scores(aligned: Sequence[Floats], payload: bytes, layout: Layout, *, ce
         payload: 8 bytes.
         layout: the key's layout.
         cells: whether the class of the first cell is unknown.
+        read: first slot and one after the last where the payload was read: which nonce it has is seen there.
     """
-    total = aligned[0].copy()
-    for plane in aligned[1:]:
+    total = aligned[read[0]].copy()
+    for plane in aligned[read[0] + 1 : read[1]]:
         cv2.add(total, plane, dst=total)
     words = 1 - 2 * encode(candidates(payload, layout.key)).astype(np.float32)
     whole = Evidence(luma=spectrum(total, HALF_TILE), chroma=None)
