@@ -24,7 +24,8 @@ Floats: TypeAlias = npt.NDArray[np.float32]
 _CHROMA_SHARE = 0.18
 """Share of the mean square error that goes to chroma."""
 _GREY = 1.5  # largest deviation of Cb in a picture that counts as grey
-_DOCUMENT_FLAT, _DOCUMENT_ACTIVITY = 0.35, 9.0
+_DOCUMENTS = ((0.35, 9.0), (0.85, 2.0))
+"""Share of flat ground and activity above which a frame counts as a document: pages; logos and drawings."""
 _ROUNDING = 1 / 12  # mean square error of rounding to whole levels
 
 
@@ -65,8 +66,8 @@ def host_of(planes: Planes) -> Host:
 
 
 def is_document(host: Host) -> bool:
-    """Strong edges on much flat ground: text pages and line art."""
-    return host.mask.flat > _DOCUMENT_FLAT and host.mask.activity > _DOCUMENT_ACTIVITY
+    """Strong edges on much flat ground: text pages, line art, logos."""
+    return any(host.mask.flat > flat and host.mask.activity > activity for flat, activity in _DOCUMENTS)
 
 
 def mark_frame(
