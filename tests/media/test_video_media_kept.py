@@ -357,3 +357,55 @@ def test_other_samples_look_the_same(tmp_path: Path, fmt: str) -> None:
 def test_side_data_that_is_lost_is_told(tmp_path: Path) -> None:
     source = clip(tmp_path / "a.mkv", **{"metadata:s:v": "stereo_mode=left_right"})
     assert [(f.id, f.severity) for f in look(source).findings] == [("video.side-data", "warn")]
+
+
+def test_several_sounds_a_timecode_and_dates(tmp_path: Path) -> None:
+    """ffmpeg lists a picture with a timecode track as a group, not in the order of the tracks."""
+    import ffmpeg
+
+    dates = {"creation_time": "2024-01-02T03:04:05Z", "com.example.note": "kept"}
+    plain = clip(tmp_path / "plain.mov", rate="24000/1001", sound=AAC)
+    source = tmp_path / "a.mov"
+    given = ffmpeg.input(f"file:{plain}")
+    marks = {"metadata:s:a:1": "language=jpn", "disposition:a:0": "0", "disposition:a:1": "default"}
+    marks |= {f"metadata:g:{place}": f"{key}={value}" for place, (key, value) in enumerate(dates.items())}
+    marks["movflags"] = "+use_metadata_tags"
+    node = ffmpeg.output(
+        given["v"], given["a"], given["a"], f"file:{source}", c="copy", timecode="01:00:00:00", **marks
+    )
+    engine.run(node)
+    before, after, _ = again(source, tmp_path / "out.mov")
+    kinds = [(s.index, s.kind, s.codec, s.language) for s in before.streams]
+    assert [kind for _, kind, _, _ in kinds] == ["video", "audio", "audio", "data"]
+    assert not before.findings  # the timecode track is made anew from the picture's tag
+    assert [(s.index, s.kind, s.codec, s.language) for s in after.streams] == kinds
+    assert before.streams[0].tags["timecode"] == after.streams[0].tags["timecode"] == "01:00:00:00"
+    assert after.tags == before.tags and after.tags["com.example.note"] == "kept"
+    assert after.streams[0].tags["creation_time"] == "2024-01-02T03:04:05.000000Z"
+    assert after.rate == before.rate and times(after) == times(before)
+    assert coded(source, "mov", "a") == coded(tmp_path / "out.mov", "mov", "a")
+
+
+def test_tags_of_a_movie_are_the_same_bytes(tmp_path: Path) -> None:
+    """Also those that ffmpeg does not know: an XMP packet, user data of another program."""
+    from labeler.media.containers import isobmff, mp4
+
+    source = clip(tmp_path / "a.mp4", sound=AAC, movflags="+faststart", tags={"title": "T", "comment": "C"})
+    packet = isobmff.box(b"uuid", mp4.XMP_UUID + b"<x:xmpmeta xmlns:x='adobe:ns:meta/'/>")
+    other = isobmff.box(b"udta", isobmff.box(b"Xtra", b"something of a program"))
+    with source.open("rb") as file:
+        top = mp4.top_level(file)
+        data, moov = mp4.header(file, top)
+        new = mp4.apply(data, [((moov,), mp4.Edit(moov.end, moov.end, other))])
+        with (tmp_path / "b.mp4").open("wb") as target:
+            mp4.rewrite(file, target, top, new, behind=packet)
+    before, after, _ = again(tmp_path / "b.mp4", tmp_path / "out.mp4")
+    for piece in (
+        packet,
+        other,
+        data[data.find(b"udta") - 4 :][: int.from_bytes(data[data.find(b"udta") - 4 :][:4], "big")],
+    ):
+        assert piece in (tmp_path / "out.mp4").read_bytes()
+    assert after.tags == before.tags and after.front
+    assert times(after) == times(before)
+    assert coded(tmp_path / "out.mp4", "mov", "a") == coded(source, "mov", "a")

@@ -117,6 +117,7 @@ class Dump:
         self._into: dict[str, str] | None = None
         self._key = ""
         self._side = False
+        self._group = False
         header = False
         for line in said.split("\n"):
             if line.startswith("[info] "):
@@ -132,6 +133,7 @@ class Dump:
             elif header and self._into is not None and (match := _MORE.fullmatch(line)) and self._key:
                 self._into[self._key] += "\n" + match[1]
         self._close_chapter()
+        self.streams.sort(key=lambda stream: stream.index)
         if self.frame is not None:
             self.frame.rate = self._rate
 
@@ -141,11 +143,19 @@ class Dump:
         return any(stream.kind == "video" for stream in self.streams)
 
     def _header(self, line: str) -> None:
+        if line.startswith("  Stream group #0:"):
+            self._group, self._into, self._side = True, None, False
+            return
+        if line.startswith("  Stream #0:"):
+            self._group = False
+        if self._group:  # its streams stand two columns further in
+            line = line[2:]
         if match := _STREAM.fullmatch(line):
             self._close_chapter()
-            self.streams.append(self._stream(match))
-            self._into = None
-            self._side = False
+            self._into, self._side = None, False
+            stream = self._stream(match)
+            if all(stream.index != other.index for other in self.streams):
+                self.streams.append(stream)
         elif match := _CHAPTER.fullmatch(line):
             self._close_chapter()
             self.chapters.append(Chapter(float(match[1]), float(match[2])))

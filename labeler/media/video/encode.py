@@ -18,9 +18,10 @@ from labeler.errors import DamagedMedia, OutputError, UnsupportedMedia
 from labeler.media import ffmpeg as engine
 from labeler.media.video.decode import Frame
 from labeler.media.video.info import VideoInfo
+from labeler.media.video.movietags import carry_over
 from labeler.media.video.probe import scan
 from labeler.media.video.rawpipe import NANOSECOND, frame_header, stream_header
-from labeler.media.video.settings import codec_for, command, findings
+from labeler.media.video.settings import MOVIES, codec_for, command, findings
 
 __all__ = ["Encoder"]
 
@@ -66,6 +67,7 @@ class Encoder:
         self.info = info
         self.codec = codec_for(info, codec)
         self.findings = info.findings + findings(info, self.codec)
+        self._source = source
         self._target = target
         self._times = array("q")
         node = command(
@@ -125,6 +127,8 @@ class Encoder:
         """
         try:
             self._writer.finish()
+            if self._source is not None and self.info.media_type in MOVIES:
+                carry_over(self._source, self._target)
             packets, base = scan(self._target, engine.DEMUXERS[self.info.media_type])
         except DamagedMedia as error:
             raise _failed(error, self._target) from error

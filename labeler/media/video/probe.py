@@ -269,9 +269,10 @@ def _findings(dump: Dump, pix_fmt: str, alpha: bool) -> list[Finding]:
         warn("side-data", f"{name}: not kept when the pictures are encoded again")
     if not alpha and not is_exact(pix_fmt):
         warn("samples", f"samples are stored as {pix_fmt} and are written as {layout_of(pix_fmt).name}")
-    others = [stream for stream in dump.streams if stream.kind == "data" and stream.codec != "bin_data"]
+    again = ("tmcd", "text")  # made anew from the picture's tag, and from the chapters
+    others = [stream for stream in dump.streams if stream.kind == "data" and stream.tag not in again]
     if others:
-        warn("data-tracks", f"{len(others)} data tracks (timecode, telemetry) are not kept")
+        warn("data-tracks", f"{len(others)} data tracks (such as telemetry) are not kept")
     if len(dump.of_video()) > 1:
         warn("picture-tracks", f"{len(dump.of_video())} picture tracks: only the first could be labelled")
     return found

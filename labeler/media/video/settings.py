@@ -11,7 +11,7 @@ from labeler.media import ffmpeg as engine
 from labeler.media.video.info import MUXERS, Stream, VideoInfo
 from labeler.types import Finding
 
-__all__ = ["CODECS", "Codec", "codec_for", "command", "findings", "pixel_format"]
+__all__ = ["CODECS", "MOVIES", "Codec", "codec_for", "command", "findings", "pixel_format"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -78,7 +78,8 @@ _IN_CONTAINER: dict[str, frozenset[str]] = {
     "video/mp2t": frozenset({"h264", "hevc"}),
     "video/x-msvideo": frozenset({"h264", "vp8"}),
 }
-_MOVIES = frozenset({"video/mp4", "video/quicktime", "video/x-m4v"})
+MOVIES = frozenset({"video/mp4", "video/quicktime", "video/x-m4v"})
+"""Types that are ISO base media files."""
 _PRESET_OPTION = {"libvpx-vp9": "cpu-used", "libvpx": "cpu-used"}
 _QUALITY_OPTION = {
     "nvenc": "cq",
@@ -87,13 +88,6 @@ _QUALITY_OPTION = {
     "vaapi": "qp",
     "videotoolbox": "q:v",
 }
-_ITUNES = frozenset({
-    "title", "artist", "album_artist", "composer", "album", "date", "comment", "genre", "copyright",
-    "grouping", "lyrics", "description", "synopsis", "show", "episode_id", "network", "keywords", "track",
-    "disc", "encoder", "encoding_tool", "compilation", "episode_sort", "season_number", "media_type",
-    "hd_video", "gapless_playback", "creation_time", "major_brand", "minor_version", "compatible_brands",
-})  # fmt: skip
-_OWN_TAGS = ("major_brand", "minor_version", "compatible_brands")
 _STALE = ("BPS", "NUMBER_OF_FRAMES", "NUMBER_OF_BYTES", "_STATISTICS_TAGS", "_STATISTICS_WRITING_APP")
 _SOUND = {"aac": "aac", "opus": "libopus", "mp3": "libmp3lame", "vorbis": "libvorbis", "mp2": "mp2", "ac3": "ac3",
           "eac3": "eac3", "flac": "flac", "alac": "alac"}  # fmt: skip
@@ -265,14 +259,9 @@ def _container(info: VideoInfo, codec: str) -> dict[str, Any]:
         for name in info.of_kind("video")[0].tags if info.of_kind("video") else ():
             if name.partition("-")[0] == tag:
                 out[f"metadata:s:v:0:{name}"] = None
-    if info.media_type in _MOVIES:
-        flags = "+faststart" if info.front else ""
-        if not {name.partition("-")[0] for name in info.tags} <= _ITUNES:
-            flags += "+use_metadata_tags"
-            for place, name in enumerate(name for name in _OWN_TAGS if name in info.tags):
-                out[f"metadata:g:{place}"] = f"{name}="
-        if flags:
-            out["movflags"] = flags
+    if info.media_type in MOVIES:
+        if info.front:
+            out["movflags"] = "+faststart"
         if info.time_base.numerator == 1:
             out["video_track_timescale"] = info.time_base.denominator
         if info.media_type == "video/x-m4v":
