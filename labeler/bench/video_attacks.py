@@ -115,9 +115,9 @@ def load(path: Path = GRID) -> tuple[list[Attack], list[Clip]]:
         )
         for entry in grid["attacks"]
     ]
-    # Held-out clips first, the first cut of every group before the second: a part of a run is a fair sample.
+    # Held-out clips first, the first cut of every group before the second.
     numbered = [
-        (entry.get("tuned", False), number, entry, start)
+        (entry.get("tuned", False), entry.get("round", 0) + number, entry, start)
         for entry in grid["clips"]
         for number, start in enumerate(entry["starts"])
     ]

@@ -55,13 +55,13 @@ _PART_LEAST = 4  # slots
 _PARTS_MAX = sum(_PARTS) + _SCENES
 _SHARE_AS_IS, _SHARE_PARTS, _SHARE_TURNED, _SHARE_SEARCH = 0.4, 0.1, 0.1, 0.4
 """Parts of the error that the stages may spend."""
-_CANDIDATES = 12
+_CANDIDATES = 14
 _TURN_Z, _LOOK_Z = 2.0, 3.2
 """Sync statistic from which a turned clip, and a view of a candidate, are decoded."""
 _PATIENT_Z = 5.0
 """Sync statistic from which a reading that does not decode gets a second chance."""
 _REGISTERED_GAIN = 0.3
-_REFINED_Z = 4.6
+_REFINED_Z = 4.4
 """Sync statistic from which a refined hypothesis becomes a candidate."""
 _LOOKS = 1e12
 _HALF = np.array([[2.0, 0, 0.5], [0, 2.0, 0.5], [0, 0, 1]])
@@ -220,18 +220,20 @@ def _turned(planes: Planes, layout: Layout) -> Found | None:
 
 def _candidates(field: Field, layout: Layout) -> Iterator[tuple[str, Candidate]]:
     tried: list[Candidate] = []
-    for stage, matrices, rigid in geometries.stages():
-        rough = search(field, layout, matrices, keep=1.0, best=6)
+    for stage in geometries.stages():
+        rough = search(field, layout, stage.matrices, keep=1.0, best=2 * stage.tries)
         better = sorted(
-            (refine(field, layout, candidate, rigid=rigid) for candidate in rough), key=lambda c: -c.z
+            (refine(field, layout, candidate, rigid=stage.rigid) for candidate in rough), key=lambda c: -c.z
         )
-        for start in better[:3]:
-            if start.z < _REFINED_Z:
+        left = stage.tries
+        for start in better:
+            if start.z < _REFINED_Z or not left:
                 break
-            candidate = refine(field, layout, start, rounds=3, samples=192, wide=0.35, rigid=rigid)
+            candidate = refine(field, layout, start, rounds=3, samples=192, wide=0.35, rigid=stage.rigid)
             if not any(_alike(candidate, other) for other in tried):
                 tried.append(candidate)
-                yield stage, candidate
+                left -= 1
+                yield stage.name, candidate
 
 
 def _alike(one: Candidate, two: Candidate) -> bool:

@@ -6,13 +6,14 @@ B k / 128 of the received working frame. Half turns are tested with each.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from functools import lru_cache
 from typing import TypeAlias
 
 import numpy as np
 import numpy.typing as npt
 
-__all__ = ["stages"]
+__all__ = ["Stage", "stages"]
 
 Matrices: TypeAlias = npt.NDArray[np.float32]
 
@@ -25,13 +26,35 @@ _MIRROR = np.diag([-1.0, 1.0])
 _QUARTER = np.array([[0.0, -1.0], [1.0, 0.0]])
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class Stage:
+    """A list of hypotheses.
+
+    Attributes:
+        name: as reported.
+        matrices: (n, 2, 2) float32.
+        rigid: whether only scale and shift vary.
+        tries: how many candidates are read.
+    """
+
+    name: str
+    matrices: Matrices
+    rigid: bool
+    tries: int
+
+
 @lru_cache(maxsize=1)
-def stages() -> tuple[tuple[str, Matrices, bool], ...]:
-    """Lists of hypotheses, likeliest first: name, (n, 2, 2) matrices, whether only scale and shift vary."""
+def stages() -> tuple[Stage, ...]:
+    """Lists of hypotheses, likeliest first."""
+    upright, turned = (
+        _with(_scales(), mirror=False, quarter=False),
+        _with(_scales(), mirror=True, quarter=True),
+    )
     return (
-        ("scale", _with(_scales(), mirror=True, quarter=True), True),
-        ("aspect", _with(_aspects(), mirror=True, quarter=True), False),
-        ("rotation", _with(_turns(), mirror=True, quarter=False), False),
+        Stage("crop or canvas", upright, rigid=True, tries=6),
+        Stage("turned crop or canvas", turned[len(upright) :], rigid=True, tries=2),
+        Stage("aspect", _with(_aspects(), mirror=True, quarter=True), rigid=False, tries=3),
+        Stage("rotation", _with(_turns(), mirror=True, quarter=False), rigid=False, tries=3),
     )
 
 

@@ -20,7 +20,7 @@ __all__ = ["FLAT_RMS", "local_rms"]
 
 Floats: TypeAlias = npt.NDArray[np.float32]
 
-FLAT_RMS = {"default": 0.5, "strong": 0.78}
+FLAT_RMS = {"default": 0.47, "strong": 0.75}
 """Local rms allowed without any texture, grey levels before rounding (which adds up to 0.08)."""
 _TEXTURE, _TEXTURE_FREE = 4.0, 0.4  # how fast the cap grows with the texture's energy, and from where on
 _POWER = 0.06  # amplitude is energy to this power
