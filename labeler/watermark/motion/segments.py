@@ -29,7 +29,7 @@ Floats: TypeAlias = npt.NDArray[np.float32]
 
 _CHANGE = 6.0  # price of a change of state, nats
 _EXPECTED_MIN, _EXPECTED_SHARE = 0.8, 0.5
-_EXPECTED_MAX = 4.0
+_EXPECTED_MAX = 7.0
 
 
 def slot_scores(
