@@ -97,11 +97,13 @@ class Progress:
     """How far a run of many files is, on stderr: a bar on a terminal, else a line every ten seconds."""
 
     _EVERY = 10.0
+    _BLINK = 0.2
 
     def __init__(self, total: int, verb: str) -> None:
         self._total, self._verb, self._done = total, verb, 0
         self._terminal = sys.stderr is not None and sys.stderr.isatty()
-        self._last = time.monotonic()
+        self._last = self._told = self._began = time.monotonic()
+        self._what, self._share, self._dirty = "", 0.0, False
 
     def advance(self) -> None:
         """One more file is done."""
@@ -115,7 +117,22 @@ class Progress:
             self._last = now
             click.echo(f"{self._verb} {self._done}/{self._total}", err=True)
 
+    def part(self, what: str, share: float) -> None:
+        """How far the file at hand is, with the time that is left."""
+        now = time.monotonic()
+        if share < self._share or what != self._what:
+            self._what, self._began = what, now
+        self._share = share
+        if now - self._told < (self._BLINK if self._terminal else self._EVERY) or now - self._began < 1:
+            return
+        self._told = self._last = now
+        left = round((now - self._began) * (1 - share) / share) if share else 0
+        count = f"{self._done + 1}/{self._total} " if self._total > 1 else ""
+        line = f"{count}{what} {share:.0%}, {left // 60}:{left % 60:02} left"
+        click.echo(f"\r\x1b[K{line}" if self._terminal else line, nl=not self._terminal, err=True)
+        self._dirty = self._terminal
+
     def clear(self) -> None:
         """Remove the bar, so that a line can be printed."""
-        if self._terminal and self._total > 1:
+        if self._terminal and (self._total > 1 or self._dirty):
             click.echo("\r\x1b[K", nl=False, err=True)

@@ -209,6 +209,7 @@ def _files(
     as_json: bool,
 ) -> int:
     from labeler.batch import plan, pool, work
+    from labeler.core.progress import listening
 
     todo = plan.plan(inputs, recursive=recursive, output=output, in_place=in_place)
     if options.produce_id and len(todo.jobs) > 1:
@@ -218,11 +219,12 @@ def _files(
     tasks = (work.LabelTask(job, options, force) for job in todo.jobs)
     progress = Progress(len(todo.jobs), "labelled")
     results = []
-    for result in pool.run(work.label, tasks, jobs=min(jobs, len(todo.jobs)), failed=work.label_failed):
-        results.append(result.error)
-        progress.clear()
-        _show(result, as_json)
-        progress.advance()
+    with listening(progress.part):
+        for result in pool.run(work.label, tasks, jobs=min(jobs, len(todo.jobs)), failed=work.label_failed):
+            results.append(result.error)
+            progress.clear()
+            _show(result, as_json)
+            progress.advance()
     progress.clear()
     if todo.left_alone:
         click.echo(f"{todo.left_alone} other files left alone: not of a type that labeler labels", err=True)

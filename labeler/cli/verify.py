@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from labeler.cli.common import PATH, Progress, limits_of, option, split_stdin, stdin, style, write_data
-from labeler.errors import ExitCode
+from labeler.errors import ExitCode, UsageError
 
 if TYPE_CHECKING:
     from labeler.pipeline.options import VerifyOptions
@@ -23,7 +23,11 @@ __all__ = ["command"]
 @option("--profile", default="", metavar="NAME", help="Judge against a profile: cn-gb45438 or all.")
 @option("--layers", default="", metavar="LIST", help="visible,watermark,metadata,credentials; default all.")
 @option("--trust", type=PATH, metavar="PEM", help="Certificates whose signatures are to be trusted.")
+@option(
+    "--tokens", type=PATH, metavar="JSON", help="Token ids of the one text, to find a mark of its generation."
+)
 @option("--quick", is_flag=True, help="Look for the watermark only as embedded, flipped or turned.")
+@option("--deep", is_flag=True, help="Sound: search tempo and pitch changed together too.")
 @option(
     "-j",
     "--jobs",
@@ -41,7 +45,9 @@ def command(
     profile: str,
     layers: str,
     trust: Path | None,
+    tokens: Path | None,
     quick: bool,
+    deep: bool,
     jobs: int,
     max_megapixels: float,
     as_json: bool,
@@ -56,6 +62,7 @@ def command(
     labeler verify inbox -r --json --profile cn-gb45438
     """
     from labeler.batch import plan, pool, work
+    from labeler.core.progress import listening
     from labeler.pipeline.options import VerifyOptions, parse_layers
     from labeler.pipeline.reconcile import exit_code
     from labeler.pipeline.verify import check_options
@@ -65,10 +72,14 @@ def command(
         layers=parse_layers(layers) if layers else None,
         profile=profile,
         trust=trust,
+        tokens=tokens,
         quick=quick,
+        deep=deep,
         limits=limits_of(max_megapixels),
     )
     check_options(options)
+    if tokens is not None and len(inputs) > 1:
+        raise UsageError("--tokens belong to one text.", remedy="Verify the texts one by one.")
     codes = []
 
     def show(report: Report) -> None:
@@ -85,10 +96,11 @@ def command(
     todo = plan.plan(inputs, recursive=recursive)
     progress = Progress(len(todo.jobs), "verified")
     tasks = (work.VerifyTask(job, options) for job in todo.jobs)
-    for report in pool.run(work.verify, tasks, jobs=min(jobs, len(todo.jobs)), failed=work.verify_failed):
-        progress.clear()
-        show(report)
-        progress.advance()
+    with listening(progress.part):
+        for report in pool.run(work.verify, tasks, jobs=min(jobs, len(todo.jobs)), failed=work.verify_failed):
+            progress.clear()
+            show(report)
+            progress.advance()
     progress.clear()
     if todo.left_alone:
         click.echo(f"{todo.left_alone} other files left alone: not of a type that labeler checks", err=True)

@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from labeler.core.keys import WatermarkKey
+from labeler.core.progress import tell
 from labeler.errors import AlreadyLabelled, DamagedMedia, UnsupportedMedia
 from labeler.media.audio.decode import blocks, mono
 from labeler.media.audio.encode import check, write
@@ -119,10 +120,13 @@ class SoundPass:
         """First frame and number of frames of what the audible mark will insert into so many frames."""
         return () if self._mark is None else audible.rooms(self._mark, frames)
 
-    def through(self, source: Iterable[Samples]) -> Iterator[Samples]:
-        """All blocks of a programme, marked."""
+    def through(self, source: Iterable[Samples], frames: int = 0) -> Iterator[Samples]:
+        """All blocks of a programme of so many frames, marked."""
+        done = 0
         for block in source:
             yield self.push(block)
+            done += len(block)
+            tell("marked", done / max(frames, done))
         yield self.flush()
 
     def _note(self, name: str, detail: str) -> None:
@@ -173,7 +177,7 @@ def apply(
         source.file,
         sound,
         target,
-        run.through(blocks(source.file, sound, limits=options.limits)),
+        run.through(blocks(source.file, sound, limits=options.limits), sound.frames),
         inserted=run.rooms(sound.frames),
         scratch=scratch,
     )
@@ -279,8 +283,11 @@ def detect(
     damage = ""
     try:
         with contextlib.closing(blocks(source.file, sound, limits=options.limits)) as stream:
+            done = 0
             for block in stream:
                 found.push(block)
+                done += len(block)
+                tell("read", done / max(sound.frames, done))
     except DamagedMedia as error:  # what was heard until then counts, silence about the rest does not
         damage = error.message
     return undecided(*found.finish(), damage)

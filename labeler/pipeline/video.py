@@ -13,6 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from labeler.core.keys import WatermarkKey
+from labeler.core.progress import tell
 from labeler.errors import AlreadyLabelled, DamagedMedia
 from labeler.media.files import Scratch, Source
 from labeler.media.video import soundtrack
@@ -94,6 +95,7 @@ def apply(
             if mark is not None:
                 mark.apply(frame.y, frame.index)
             encoder.write(frame)
+            tell("marked", frame.pts / (info.duration or 1))
         encoder.finish()
     source.check_unchanged()
     shown = badge is not None or bool(there)
@@ -288,6 +290,7 @@ def detect(
         with contextlib.closing(sample(source.file, clip, count)) as stream:
             for frame in stream:
                 found.push(frame.y, frame.pts)
+                tell("read", frame.pts / (info.duration or 1))
     except DamagedMedia as error:  # what was seen until then counts, silence about the rest does not
         damage = error.message
     return undecided(*found.finish(), damage)
