@@ -1,7 +1,8 @@
 """Write measured tables into docs/watermark.md, between its markers.
 
 python bench/tables.py docs/watermark.md --runs REPORT.json [PEER.json ...] [--tuning TUNING.json]
-    [--held-out HELD.json]     [--security SECURITY.json] [--false-accepts LOG.jsonl]
+    [--held-out HELD.json] [--security SECURITY.json] [--false-accepts LOG.jsonl] [--speed SPEED.json]
+    [--hard FOLDER]
 """
 
 from __future__ import annotations
@@ -98,6 +99,38 @@ def security(data: dict[str, Any]) -> str:
     return "\n".join(rows)
 
 
+def hard(folder: Path) -> str:
+    """Counts of the hard set, three kinds of pictures side by side."""
+    runs = [read(folder / f"{name}.json") for name in ("documents", "side256", "side128")]
+    titles = ("documents and line art", "256 px", "128 px")
+    rows = [f"| attack | {' | '.join(titles)} | bar |", "|---|" + "---|" * (len(titles) + 1)]
+    sums = [summary(result) for result in runs]
+    quality = " | ".join(f"{values['psnr_mean']:.2f} / {values['psnr_min']:.2f}" for values in sums)
+    rows.append(f"| PSNR dB, mean / least | {quality} | |")
+    for outcomes in zip(*(result.outcomes for result in runs), strict=True):
+        cells = []
+        for outcome in outcomes:
+            missed = ", ".join(sorted(set(outcome.failed))) if 0 < outcome.read < outcome.total else ""
+            cells.append(f"{outcome.read} of {outcome.total}" + (f" ({missed})" if missed else ""))
+        rows.append(f"| {outcomes[0].name} | {' | '.join(cells)} | {100 * (outcomes[0].bar or 0):.0f} % |")
+    rows.append("")
+    names = ", ".join(picture.name for picture in runs[0].pictures)
+    small = ", ".join(picture.name for picture in runs[1].pictures)
+    rows.append(f"Documents and line art: {names}. Small pictures: {small}, their middle square scaled down.")
+    return "\n".join(rows)
+
+
+def speed(rows: list[dict[str, Any]]) -> str:
+    """Speed of embedding and detection."""
+    text = ["| | CPU, one core | bar | |", "|---|---|---|---|"]
+    text += [
+        f"| {row['what']} | {row['value']:.3g} {row['unit']} | {row['bar']} {row['unit']} | "
+        f"{'met' if row['met'] else 'missed'} |"
+        for row in rows
+    ]
+    return "\n".join(text)
+
+
 def put(text: str, name: str, body: str) -> str:
     """Replace what stands between the markers of a block."""
     pattern = re.compile(rf"(<!-- {name}:begin -->\n).*?(<!-- {name}:end -->)", re.DOTALL)
@@ -117,6 +150,8 @@ def main() -> int:
     parser.add_argument("--held-out", type=Path)
     parser.add_argument("--security", type=Path)
     parser.add_argument("--false-accepts", type=Path)
+    parser.add_argument("--speed", type=Path)
+    parser.add_argument("--hard", type=Path)
     options = parser.parse_args()
     text = options.document.read_text(encoding="utf-8")
     if options.runs:
@@ -125,6 +160,10 @@ def main() -> int:
         text = put(text, "robustness", robustness([read(path) for path in options.runs], tuning, held))
     if options.security:
         text = put(text, "security", security(json.loads(options.security.read_text(encoding="utf-8"))))
+    if options.speed:
+        text = put(text, "speed", speed(json.loads(options.speed.read_text(encoding="utf-8"))))
+    if options.hard:
+        text = put(text, "hard", hard(options.hard))
     if options.false_accepts:
         counts = count(load(options.false_accepts))
         tail = ", ".join(f"{value:.2f}" for value in counts[f"sync z ({TAIL})"])
