@@ -301,6 +301,12 @@ def markdown(records: Sequence[Record], attacks: Iterable[Attack], strength: str
         share = 100 * (1 - len(missed) / len(asked))
         names = ", ".join(missed[:6]) + (f" and {len(missed) - 6} more" if len(missed) > 6 else "")
         rows.append(f"| {attack.name} | {share:.0f} % | >= {100 * attack.bars[strength]:.0f} % | {names} |")
+    rows.append("| **Detector** | | | |")
+    for label, bar, seconds in (
+        ("CPU s of a find after delivery, worst", 0.5, [record.detect_s for record in records]),
+        ("CPU s of a search in vain, worst", 4.0, [s for record in records for s in record.missed_s]),
+    ):
+        rows.append(f"| {label} | {max(seconds, default=0):.2f} | <= {bar:g} | |")
     wrong = sum(len(record.wrong) for record in records)
     rows.append(f"| wrong payloads | {wrong} | 0 | |")
     return "\n".join(rows)
@@ -312,13 +318,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--videos", type=Path, required=True)
     parser.add_argument("--log", type=Path, required=True)
     parser.add_argument("--strength", choices=sorted(GOALS), default="default")
-    parser.add_argument("--clips", type=int, default=0, help="stop after so many clips")
+    parser.add_argument(
+        "--clips", type=int, default=-1, help="stop after so many clips; 0 only prints the table"
+    )
     parser.add_argument("--json", type=Path)
     parser.add_argument("--markdown", type=Path)
     options = parser.parse_args(arguments)
     attacks, clips = load()
     done = {(record.clip, record.strength) for record in read_log(options.log)}
-    for clip in clips[: options.clips or None]:
+    for clip in clips if options.clips < 0 else clips[: options.clips]:
         if (clip.name, options.strength) in done:
             continue
         record = measure(options.videos, clip, attacks, strength=options.strength)
@@ -332,7 +340,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
             flush=True,
         )
     records = [record for record in read_log(options.log) if record.strength == options.strength]
-    table = markdown(records, attacks, options.strength)
+    tables = []
+    for tuned, title in ((False, "Held out"), (True, "Tuned on")):
+        some = [record for record in records if record.tuned is tuned]
+        if some:
+            names = ", ".join(f"{record.clip} ({record.size})" for record in some)
+            tables.append(f"{title}: {names}.\n\n{markdown(some, attacks, options.strength)}")
+    table = "\n\n".join(tables)
     print(table)
     if options.markdown:
         options.markdown.write_text(table + "\n", encoding="utf-8")
