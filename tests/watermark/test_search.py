@@ -10,9 +10,13 @@ from labeler.core.keys import PUBLIC_KEY, WatermarkKey
 from labeler.types import State
 from labeler.watermark import hypotheses
 from labeler.watermark.analysis import fold, line_transform, synthesis
+from labeler.watermark.code import encode
+from labeler.watermark.decoding import Observed, decode_patiently, decode_payload
 from labeler.watermark.image import detect, embed
 from labeler.watermark.layout import Layout
+from labeler.watermark.message import candidates
 from labeler.watermark.orientation import ORIENTATIONS
+from labeler.watermark.search import _half_spectrum
 
 PAYLOAD = bytes.fromhex("140123456789abcd")
 OTHER = WatermarkKey.from_secret(bytes(range(32)))
@@ -118,3 +122,35 @@ def test_hypotheses_cover_what_is_promised() -> None:
     square = np.linalg.det(hypotheses.aspects())
     assert np.allclose(np.abs(square), 1, atol=1e-4)
     assert len(hypotheses.rotations(640, 640)) > 2000
+
+
+def test_the_half_spectrum_is_that_of_numpy() -> None:
+    plane = np.random.default_rng(3).normal(size=(512, 512)).astype(np.float32)
+    wanted = np.fft.fftshift(np.fft.rfft2(plane), axes=0)
+    parts = _half_spectrum(plane)
+    assert np.abs(parts[..., 0] + 1j * parts[..., 1] - wanted).max() < 1e-3 * np.abs(wanted).max()
+
+
+def _observed(layout: Layout, word: np.ndarray | None, seed: int) -> Observed:
+    """Dims of both carriers that carry a codeword 14 dB under the noise."""
+    rng = np.random.default_rng(seed)
+    values = [rng.normal(size=len(carrier.bit)) for carrier in (layout.luma, layout.chroma)]
+    if word is not None:
+        for part, carrier in zip(values, (layout.luma, layout.chroma), strict=True):
+            part += 0.19 * (1.0 - 2.0 * word[carrier.bit])
+    return Observed(
+        values=np.concatenate(values).astype(np.float32),
+        luma_dims=len(layout.luma.bit),
+        sync=np.zeros(128, np.float32),
+    )
+
+
+def test_a_second_chance_reads_what_one_decoding_does_not() -> None:
+    layout = Layout.of(PUBLIC_KEY.derive("watermark/image/1"))
+    word = encode(candidates(PAYLOAD, layout.key, count=1))[0]
+    seen = [_observed(layout, word, seed) for seed in (12, 20, 23, 36)]
+    assert sum(decode_payload(observed, layout) is not None for observed in seen) <= 2
+    found = [decode_patiently(observed, layout) for observed in seen]
+    assert sum(item is not None for item in found) >= 2
+    assert {item.payload for item in found if item is not None} == {PAYLOAD}
+    assert decode_patiently(_observed(layout, None, 1), layout) is None
