@@ -179,9 +179,8 @@ class Detector:
         self._whole.timeline.push(whiten_frame(luma), float(time), cut=cut)
         if self._inner is not None:
             inside = np.ascontiguousarray(y[self._inner.window])
-            self._inner.timeline.push(
-                whiten_frame(luma_half(inside, self._inner.shape, self._bit_depth)), time
-            )
+            plane = whiten_frame(luma_half(inside, self._inner.shape, self._bit_depth))
+            self._inner.timeline.push(plane, float(time), cut=cut)
 
     def _look_for_bars(self, y: Pixels) -> None:
         """Open a second view for the picture inside bars or a blurred fill, if the first frames show one."""
@@ -270,15 +269,13 @@ def _segments(
             break
         cells = geometry.placement is not None
         scores = slot_scores(aligned, finding.decoded.payload, layout, cells=cells, read=finding.slots)
-        rest: list[tuple[int, int]] = []
-        for start, stop in free:
-            inside = runs(scores[start:stop])
-            at = start
-            for one, two in inside:
-                result.append(_segment(slots, start + one, start + two, finding, key))
-                rest.append((at, start + one))
-                at = start + two
-            rest.append((at, stop))
+        stretches = [
+            (start + one, start + two) for start, stop in free for one, two in runs(scores[start:stop])
+        ]
+        # What is too weak to show slot by slot was read in this stretch all the same.
+        stretches = stretches or [finding.slots]
+        result += [_segment(slots, one, two, finding, key) for one, two in stretches]
+        rest = _without(free, stretches)
         free = [(one, two) for one, two in rest if two - one >= _SLOTS_MIN]
         finding = None
         for one, two in free:
@@ -292,6 +289,14 @@ def _segments(
             if finding is not None:
                 break
     return sorted(result, key=lambda segment: segment.start)
+
+
+def _without(free: Sequence[tuple[int, int]], taken: Sequence[tuple[int, int]]) -> list[tuple[int, int]]:
+    """Ranges less other ranges."""
+    rest = list(free)
+    for one, two in taken:
+        rest = [part for start, stop in rest for part in ((start, min(stop, one)), (max(start, two), stop))]
+    return [(start, stop) for start, stop in rest if start < stop]
 
 
 def _segment(slots: Sequence[Slot], first: int, stop: int, found: Found, key: WatermarkKey) -> Segment:
