@@ -45,8 +45,10 @@ def test_frames_share_one_writable_buffer(tmp_path: Path) -> None:
     assert len(places) == 1
 
 
-def test_a_range_and_each_nth(tmp_path: Path) -> None:
-    path = clip(tmp_path / "a.mp4", count=50)
+@pytest.mark.parametrize("name", ["a.mp4", "a.mkv", "a.ts", "a.flv", "a.mov"])
+@pytest.mark.parametrize("group", [250, 10])
+def test_a_range_and_each_nth(tmp_path: Path, name: str, group: int) -> None:
+    path = clip(tmp_path / name, count=50, g=group, preset="veryfast")
     info = look(path)
     everything = lumas(path, info)
     with frames(path, info, start=0.6, seconds=0.8, gray=True) as opened:

@@ -31,6 +31,13 @@ Plane = NDArray[np.uint8] | NDArray[np.uint16]
 _NO_TIME = -(1 << 63)
 """ffmpeg's AV_NOPTS_VALUE."""
 
+_UNINDEXED = frozenset({"mpegts", "flv"})
+"""Demuxers that do not know where key frames are: after a jump the decoder sees pieces of older frames, which are no
+damage. The whole way through the file is still strict."""
+
+_RUN_UP = 0.6
+"""Seconds before a key frame that such a jump aims at, so as not to land behind it."""
+
 _SKIPPABLE = frozenset({"h264", "hevc", "vp9", "av1", "mpeg2video", "mpeg4"})
 """Codecs whose decoders can leave frames out (``skip_frame``)."""
 
@@ -279,14 +286,22 @@ def _node(
     quick: str,
 ) -> Any:
     """The ffmpeg-python node of a decoder; nothing in it is a text of the user's."""
-    given: dict[str, Any] = {"noautorotate": None, "err_detect": "explode"}
-    if start is not None:
-        given["ss"] = f"{max(0.0, start):.6f}"
+    given: dict[str, Any] = {"noautorotate": None}
+    begin, filters = max(0.0, start or 0.0), []
+    unindexed = begin > 0 and info.demuxer in _UNINDEXED
+    if unindexed:
+        filters.append(f"select='gte(t,{info.start + begin:.6f}-0.001)'")
+        seconds = None if seconds is None else seconds + begin
+        begin = max(0.0, _key_before(info, begin) - _RUN_UP)
+        seconds = None if seconds is None else seconds - begin
+    else:
+        given["err_detect"] = "explode"
+    if begin:
+        given["ss"] = f"{begin:.6f}"
     if seconds is not None:
         given["t"] = f"{max(0.0, seconds):.6f}"
     if quick:
         given["skip_frame"] = quick
-    filters = []
     if every is not None and every > 1:
         filters.append(f"select='not(mod(n,{int(every)}))'")
     if step is not None:
@@ -315,4 +330,14 @@ def _node(
     }
     if filters:
         out["vf"] = ",".join(filters)
-    return engine.source(path, info.demuxer, **given)["V:0"].output("pipe:", **out).global_args("-xerror")
+    node = engine.source(path, info.demuxer, **given)["V:0"].output("pipe:", **out)
+    return node if unindexed else node.global_args("-xerror")
+
+
+def _key_before(info: VideoInfo, start: float) -> float:
+    """Time of the last key frame not behind a time, seconds from the beginning of the file."""
+    packets = info.packets
+    if packets is None or not packets.timed:
+        return 0.0
+    keys = packets.pts[packets.key] * float(info.time_base) - info.start
+    return float(keys[keys <= start].max(initial=0.0))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -88,6 +89,7 @@ _QUALITY_OPTION = {
     "vaapi": "qp",
     "videotoolbox": "q:v",
 }
+_DATE = re.compile(r"\d{4}-\d\d-\d\dT[\d:.]+Z")
 _STALE = ("BPS", "NUMBER_OF_FRAMES", "NUMBER_OF_BYTES", "_STATISTICS_TAGS", "_STATISTICS_WRITING_APP")
 _SOUND = {"aac": "aac", "opus": "libopus", "mp3": "libmp3lame", "vorbis": "libvorbis", "mp2": "mp2", "ac3": "ac3",
           "eac3": "eac3", "flac": "flac", "alac": "alac"}  # fmt: skip
@@ -264,6 +266,9 @@ def _container(info: VideoInfo, codec: str) -> dict[str, Any]:
             out["movflags"] = "+faststart"
         if info.time_base.numerator == 1:
             out["video_track_timescale"] = info.time_base.denominator
+        first, twice, _ = info.tags.get("creation_time", "").partition(";")
+        if twice and _DATE.fullmatch(first):  # it stands in two places, and ffmpeg reads both as one text
+            out["metadata:g:0"] = f"creation_time={first}"
         if info.media_type == "video/x-m4v":
             out["brand"] = "M4V "
         if codec == "hevc" and info.tag in ("hvc1", "hev1"):
