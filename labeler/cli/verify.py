@@ -117,7 +117,7 @@ def _from_stdin(options: VerifyOptions) -> Report:
     import tempfile
 
     from labeler.core.atomic import scratch
-    from labeler.errors import LabelerError, UsageError
+    from labeler.errors import LabelerError
     from labeler.media.files import spool
     from labeler.pipeline.verify import error_report, verify_source
 

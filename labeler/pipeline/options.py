@@ -106,6 +106,7 @@ class VerifyOptions:
         layers: layers to look at, or None for all.
         profile: judge against this profile, or "" for no judgement.
         trust: PEM file of certificates whose signatures are to be trusted.
+        tokens: texts: JSON file of the token ids, to look for a mark of the generation.
         quick: look for the watermark as it was embedded, flipped or turned by quarter turns only.
         deep: sound: search for every combination of changed tempo and pitch, not only for each alone.
         limits: what is refused before decoding.
@@ -115,6 +116,7 @@ class VerifyOptions:
     layers: tuple[Layer, ...] | None = None
     profile: str = ""
     trust: Path | None = None
+    tokens: Path | None = None
     quick: bool = False
     deep: bool = False
     limits: Limits = DEFAULT_LIMITS

@@ -39,11 +39,20 @@ def _pairs(layers: Layers) -> Iterator[Consistency]:
     metadata, watermark, credentials = layers.metadata, layers.watermark, layers.credentials
     meta_id = metadata.label.mark_id if metadata.label else ""
     signed_id = credentials.label.mark_id if credentials.label else ""
-    if watermark.state is State.PRESENT:
+    generation = watermark.geometry if watermark.geometry.get("kind") == "generation" else None
+    if watermark.state is State.PRESENT and generation is None:
         if metadata.state is State.PRESENT:
             yield _compare("id.watermark-vs-metadata", watermark.mark_id, meta_id)
         if credentials.state is State.PRESENT:
             yield _compare("id.watermark-vs-credentials", watermark.payload, credentials.payload)
+    if watermark.state is State.PRESENT and (generation or "generation" in watermark.geometry):
+        # a mark of the generation holds the first 24 bits of the content's id
+        prefix = watermark.mark_id if generation else watermark.geometry["generation"]["mark_id"]
+        tag_id = "" if generation else watermark.mark_id
+        names = (("watermark", tag_id), ("metadata", meta_id), ("credentials", signed_id))
+        for name, other in names:
+            if other:
+                yield _compare(f"id.generation-vs-{name}", prefix, other[: len(prefix) or None])
     if watermark.geometry.get("assembled"):
         yield Consistency(
             id="watermark.assembled",

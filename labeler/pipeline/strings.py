@@ -20,7 +20,7 @@ from labeler.media.text.formats import format_of
 from labeler.metadata import text as metadata
 from labeler.metadata.textslots import MarkdownSlot
 from labeler.pipeline import reconcile
-from labeler.pipeline.text import look, mark_paragraphs
+from labeler.pipeline.text import look, mark_paragraphs, with_generation
 from labeler.pipeline.text import tag as write_tag
 from labeler.profiles import checks
 from labeler.types import CredentialsReport, Label, Layers, Modality, Report, State
@@ -106,6 +106,7 @@ def verify_text(
     keys: Sequence[WatermarkKey] = (PUBLIC_KEY,),
     profile: str = "",
     trust: Trust | None = None,
+    token_ids: Sequence[int] | None = None,
 ) -> Report:
     """Look at a string: visible wording at its ends, labels in it, tags, a C2PA manifest inside it.
 
@@ -115,6 +116,8 @@ def verify_text(
         keys: watermark keys whose tags are looked for.
         profile: judge against this profile, or "" for no judgement.
         trust: whose signatures to trust.
+        token_ids: of the text, from the tokenizer of the model that wrote it; then a mark of the generation
+            is looked for.
 
     Returns:
         A report as of a file; ``path`` is "". Without a tag the watermark layer says that a statistical
@@ -129,10 +132,13 @@ def verify_text(
 
     slot = HtmlSlot() if kind == "html" else MarkdownSlot()
     found = metadata.report(slot.read(data), sidecar=kind == "text")
+    watermark = texttag.detect_bytes(form.raw_text(data), keys)
+    if token_ids is not None:
+        watermark = with_generation(watermark, token_ids, keys)
     layers = Layers(
         visible=look(data, _TYPES[kind]),
         metadata=found,
-        watermark=texttag.detect_bytes(form.raw_text(data), keys),
+        watermark=watermark,
         credentials=intext.read_in_text(data, _TYPES[kind], trust)
         or CredentialsReport(state=State.NOT_APPLICABLE, reason="the string carries no manifest"),
     )

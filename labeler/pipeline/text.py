@@ -7,11 +7,13 @@ not put one into texts; ``--layers ...,watermark`` does.
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 from labeler.core.keys import WatermarkKey
 from labeler.errors import DamagedMedia, InputError
-from labeler.media.files import Scratch, Source
+from labeler.media.files import Scratch, Source, read_source
 from labeler.media.text.formats import format_of
 from labeler.media.text.model import NoPlace
 from labeler.media.text.probe import DOCX, probe
@@ -23,7 +25,10 @@ from labeler.visible import text as visible
 from labeler.visible.wording import wording
 from labeler.watermark import texttag
 
-__all__ = ["apply", "detect", "look", "mark_paragraphs", "probe", "tag"]
+if TYPE_CHECKING:
+    import numpy.typing as npt
+
+__all__ = ["apply", "detect", "look", "mark_paragraphs", "probe", "tag", "with_generation"]
 
 _PDF = "application/pdf"
 _RUNNING = frozenset({"text/plain", "text/markdown", DOCX})
@@ -164,6 +169,11 @@ def detect(
         found_visible = look(data, info.media_type)
     if Layer.WATERMARK in layers:
         found_watermark = _seek(data, info, keys)
+        if options.tokens is not None:
+            from labeler.watermark.generation import read_tokens
+
+            tokens = read_tokens(read_source(options.tokens, limits=options.limits).data)
+            found_watermark = with_generation(found_watermark, tokens, keys)
     return found_visible, found_watermark
 
 
@@ -183,6 +193,21 @@ def look(data: bytes, media_type: str) -> VisibleReport:
         return VisibleReport(state=State.NOT_APPLICABLE, reason=error.message)
     except DamagedMedia as error:
         return VisibleReport(state=State.CANNOT_TELL, reason=error.message)
+
+
+def with_generation(
+    tag: WatermarkReport, tokens: npt.ArrayLike, keys: Sequence[WatermarkKey]
+) -> WatermarkReport:
+    """What the tag and the token ids say together: the tag names the content, so it goes first."""
+    from labeler.watermark.generation import detect_tokens
+
+    found = detect_tokens(tokens, keys)
+    if tag.state is not State.PRESENT:
+        return found
+    if found.state is not State.PRESENT:
+        return tag
+    said = {**found.geometry, "mark_id": found.mark_id, "log10_p": found.log10_p}
+    return dataclasses.replace(tag, geometry={**tag.geometry, "generation": said})
 
 
 def _seek(data: bytes, info: MediaInfo, keys: Sequence[WatermarkKey]) -> WatermarkReport:

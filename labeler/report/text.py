@@ -158,6 +158,12 @@ def _watermark(watermark: WatermarkReport, style: Style) -> list[str]:
         if watermark.log10_p is None
         else f", chance of a false find < 1e{max(int(watermark.log10_p), -99)}"
     )
+    if watermark.geometry.get("kind") == "generation":
+        scheme, scored = watermark.geometry.get("scheme"), watermark.geometry.get("scored")
+        begins = f", mark begins {watermark.mark_id}" if watermark.mark_id else ""
+        return [
+            f"made so while it was written ({scheme}, {scored} tokens){begins}, key {watermark.key_id}{chance}"
+        ]
     lines = [f"mark {watermark.mark_id}, key {watermark.key_id}{chance}"]
     others = {part.payload for part in watermark.segments} - {watermark.payload}
     for part in watermark.segments[:_SEGMENTS]:

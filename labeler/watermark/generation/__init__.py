@@ -16,6 +16,7 @@ from labeler.watermark.generation.detectors import (
     TournamentDetector,
     detect_any,
 )
+from labeler.watermark.generation.finding import detect_tokens, read_tokens
 from labeler.watermark.generation.multibit import MultibitGumbelDetector, MultibitGumbelSampler, message_of
 from labeler.watermark.generation.philox import generation_key
 from labeler.watermark.generation.samplers import (
@@ -44,8 +45,10 @@ __all__ = [
     "Warp",
     "choose",
     "detect_any",
+    "detect_tokens",
     "generation_key",
     "message_of",
+    "read_tokens",
     "top_candidates",
     "vllm_config",
 ]
