@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import unicodedata
 from collections.abc import Callable
 from pathlib import Path
@@ -12,7 +13,7 @@ from hypothesis import strategies as st
 
 from labeler.credentials import intext
 from labeler.credentials.identity import SigningIdentity
-from labeler.credentials.intext import armour, script, selectors
+from labeler.credentials.intext import armour, binding, script, selectors
 from labeler.credentials.intext.model import MAX_STORE, Damage, Found, decode_base64, is_store
 from labeler.credentials.intext.signing import without
 from labeler.credentials.trust import Trust
@@ -196,6 +197,7 @@ def test_the_published_vector() -> None:
     assert len(selectors.encode(data[:-3])) + 3 == 114
 
 
+@settings(deadline=None)
 @given(st.binary(max_size=300))
 def test_selectors_are_reversible(data: bytes) -> None:
     run = selectors.encode(data)
@@ -205,7 +207,7 @@ def test_selectors_are_reversible(data: bytes) -> None:
         assert unicodedata.normalize(form, run.decode()).encode() == run  # type: ignore[arg-type]
 
 
-@settings(max_examples=60)
+@settings(max_examples=60, deadline=None)
 @given(content=st.binary(max_size=200), before=st.text(max_size=40), after=st.text(max_size=10))
 def test_wrappers_are_found_wherever_they_stand(content: bytes, before: str, after: str) -> None:
     front, back = before.encode("utf-8", "replace"), after.encode("utf-8", "replace")
@@ -219,7 +221,7 @@ def test_wrappers_are_found_wherever_they_stand(content: bytes, before: str, aft
     assert not found.odd
 
 
-@settings(max_examples=100)
+@settings(max_examples=100, deadline=None)
 @given(st.binary(max_size=400), st.sampled_from([*TEXTS, "application/json"]))
 def test_nothing_makes_the_search_fail(data: bytes, kind: str) -> None:
     for seed in (data, armour.BEGIN + data, data + armour.END, selectors.encode(b"C2PATXT\0" + data)):
@@ -320,10 +322,21 @@ def test_texts_that_take_no_manifest(label: Label, signer: SigningIdentity) -> N
         assert ".c2pa" in caught.value.remedy
 
 
+@settings(max_examples=100, deadline=None)
+@given(st.text(alphabet="ae\u0301\u0308\n\uac00\u1100\u1161é", max_size=60), st.integers(1, 9))
+def test_hashing_in_pieces_is_hashing_the_whole(text: str, size: int) -> None:
+    """A line feed composes with nothing, so that a large text is normalised piece by piece."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(binding, "_PIECE", size)
+        found, start = binding.digest("sha256", text.encode(), b"after", normalised=True)
+    whole = unicodedata.normalize("NFC", text).encode()
+    assert (found, start) == (hashlib.sha256(whole + b"after").digest(), len(whole))
+
+
 # ---------------------------------------------------------------------------------------- A.9, armour
 
 
-@settings(max_examples=60)
+@settings(max_examples=60, deadline=None)
 @given(
     content=st.binary(max_size=100),
     text=st.text(alphabet="ab#-\n\r é", max_size=30),
@@ -381,7 +394,6 @@ def test_the_block_may_stand_on_the_first_line_and_on_three_lines(
     from labeler.credentials import manifest
     from labeler.credentials import sign as signing
     from labeler.credentials.identity import NativeSigner
-    from labeler.credentials.intext import binding
 
     text = b"# T\n\nWords.\n"
     definition = manifest.definition(label, media_type="text/markdown", has_parent=False)
@@ -457,6 +469,7 @@ def test_elements_in_comments_do_not_count(sign: Sign, read: Read) -> None:
     assert isinstance(script.Script().find(page + b"<!-- application/c2pa -->"), Found)
 
 
+@settings(deadline=None)
 @given(st.binary(max_size=60))
 def test_base64_has_one_spelling(data: bytes) -> None:
     import base64
