@@ -104,6 +104,9 @@ __all__ = ["command"]
     "--hardware", type=click.Choice(["nvenc", "qsv", "amf", "vaapi", "videotoolbox"]),
     help="Encode video with this hardware.",
 )  # fmt: skip
+@option(
+    "--visible-seconds", type=float, metavar="N", help="Video: show the mark so long; default throughout."
+)
 @option("--fast", is_flag=True, help="Video: do not try out how strong the watermark must be.")
 @option("--sound-track", is_flag=True, help="Video: mark its sound track too.")
 @option("--certificate", type=PATH, metavar="PEM", help="Signing chain; default the one of `keys init`.")

@@ -44,6 +44,8 @@ class LabelOptions:
         crf: constant quality of video in the encoder's scale, lower is better; default about the same for all.
         preset: of the video encoder, in its own words.
         hardware: video encoder of the hardware: ``nvenc``, ``qsv``, ``amf``, ``vaapi`` or ``videotoolbox``.
+        visible_seconds: video: show the visible mark for so many seconds from the beginning, at least 2; default
+            throughout.
         fast: video: do not try out on a few seconds how strong the watermark must be.
         sound_track: video: lay the marks of sound into its first sound track too.
         certificate: signing chain, PEM; default the development identity of ``keys init``.
@@ -80,6 +82,7 @@ class LabelOptions:
     crf: float | None = None
     preset: str = ""
     hardware: str = ""
+    visible_seconds: float | None = None
     fast: bool = False
     sound_track: bool = False
     certificate: Path | None = None

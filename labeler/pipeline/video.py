@@ -82,6 +82,7 @@ def apply(
     sound = None
     if options.sound_track and clip.of_kind("audio"):
         sound = _sound_track(source, clip, layers, notes, payload, key, profile, options, scratch)
+    shown = visible.frames_shown(clip.rate, options.visible_seconds)
     target = scratch()
     with (
         frames(source.file, clip) as stream,
@@ -90,7 +91,7 @@ def apply(
         ) as encoder,
     ):
         for frame in stream:
-            if badge is not None:
+            if badge is not None and (shown is None or frame.index < shown):
                 badge.apply(frame.y, frame.u, frame.v)
             if mark is not None:
                 mark.apply(frame.y, frame.index)
@@ -98,10 +99,10 @@ def apply(
             tell("marked", frame.pts / (info.duration or 1))
         encoder.finish()
     source.check_unchanged()
-    shown = badge is not None or bool(there)
+    is_shown = badge is not None or bool(there)
     return Marked(
         content=Source.on_disk(source.path, target),
-        written=(*((Layer.VISIBLE,) if shown else ()), *((Layer.WATERMARK,) if mark is not None else ())),
+        written=(*((Layer.VISIBLE,) if is_shown else ()), *((Layer.WATERMARK,) if mark is not None else ())),
         visible_text=there
         or (wording(options.lang or profile.visible.lang).text if badge is not None else ""),
         algorithm=watermark.ALGORITHM if mark is not None else "",

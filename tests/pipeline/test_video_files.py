@@ -122,3 +122,13 @@ def test_the_sound_track_is_marked_too_where_that_is_asked_for(tmp_path: Path, h
     assert [found.text for found in report.layers.visible.evidence] == ["本音频由人工智能生成"]
     before, after = (examine(open_source(path), DEFAULT_LIMITS) for path in (source, out))
     assert abs(before.info.duration - after.info.duration) < 0.1
+
+
+def test_the_mark_is_shown_as_long_as_asked_for(tmp_path: Path, home: Path) -> None:
+    source = clip(tmp_path / "a.mp4", seconds=4)
+    options = {"producer": "acme", "home": home, "layers": "visible"}
+    labeler.label_file(source, tmp_path / "b.mp4", visible_seconds=2.4, **options)
+    (shown,) = labeler.verify_file(tmp_path / "b.mp4", home=home, layers="visible").layers.visible.evidence
+    assert shown.time is not None and shown.time[0] == 0 and abs(shown.time[1] - 2.4) < 0.2
+    with pytest.raises(UsageError, match="at least 2 s"):
+        labeler.label_file(source, tmp_path / "c.mp4", visible_seconds=1.0, **options)
