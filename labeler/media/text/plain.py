@@ -13,7 +13,7 @@ from labeler.media.text import frontmatter
 from labeler.media.text.encoding import TextData, decode
 from labeler.media.text.model import EDGE_CHARS, Edges, NoPlace, Retext
 
-__all__ = ["MARKDOWN", "PLAIN", "SUBRIP", "WEBVTT", "cue_blocks"]
+__all__ = ["MARKDOWN", "PLAIN", "SUBRIP", "WEBVTT"]
 
 _WINDOW = 1 << 14
 _PIECE = 1 << 20
@@ -27,6 +27,7 @@ _TIMING = re.compile(
 _BREAK = re.compile(rb"(?:\r\n|\n|\r(?!\n))[ \t]*(?:\r\n|\n|\r)")
 _NUMBER = re.compile(rb"[ \t]*(\d{1,9})[ \t]*(?:\r\n|\n|\r)")
 _TAGS = re.compile(r"<[^<>]*>|\{\\[^{}]*\}")
+_CUE_WINDOW = 1 << 18
 _SECONDS = 2
 _WRAPPER_MARK = (
     "\ufeff\U000e0133\U000e0122".encode()
@@ -190,18 +191,6 @@ def _milliseconds(hours: bytes | None, minutes: bytes, seconds: bytes, rest: byt
     return ((int(hours or 0) * 60 + int(minutes)) * 60 + int(seconds)) * 1000 + int(rest)
 
 
-def cue_blocks(body: bytes) -> tuple[int, int, int]:
-    """Start of the first cue's block, end of the last cue, and its end time in ms.
-
-    Raises:
-        NoPlace: there is no cue.
-    """
-    cues = _cues(body)
-    if not cues:
-        raise NoPlace("the subtitles hold no cue.")
-    return cues[0].start, cues[-1].end, max(cue.until for cue in cues)
-
-
 def _cues(body: bytes) -> list[_Cue]:
     found: list[_Cue] = []
     floor = 0
@@ -227,24 +216,26 @@ class _Subtitles:
 
     def edges(self, data: bytes) -> Edges:
         body = decode(data).body
-        cues = _cues(body)
 
-        def said(part: list[_Cue]) -> str:
-            texts = (body[cue.text_start : cue.end].decode("utf-8", "replace") for cue in part)
+        def said(body: bytes, part: slice) -> str:
+            texts = (body[cue.text_start : cue.end].decode("utf-8", "replace") for cue in _cues(body)[part])
             return "\n".join(_TAGS.sub("", text).strip() for text in texts)
 
-        return Edges(said(cues[:12])[:EDGE_CHARS], said(cues[-12:])[-EDGE_CHARS:])
+        head, tail = body[:_CUE_WINDOW], body[-_CUE_WINDOW:]
+        return Edges(said(head, slice(12))[:EDGE_CHARS], said(tail, slice(-12, None))[-EDGE_CHARS:])
 
     def mark(self, data: bytes, head: str, tail: str) -> bytes:
         text = decode(data)
         body, line = text.body, text.newline
-        start, end, until = cue_blocks(body)
+        cues = _cues(body)
+        if not cues:
+            raise NoPlace("the subtitles hold no cue.")
+        start, end, until = cues[0].start, cues[-1].end, max(cue.until for cue in cues)
         before = after = b""
         if head:
             number = b"" if self.vtt else b"0" + line
             before = number + self._timing(0) + line + head.encode() + line * 2
         if tail:
-            cues = _cues(body)
             last = _NUMBER.match(body, cues[-1].start)
             count = len(cues) if last is None else int(last[1])
             number = b"" if self.vtt else str(count + 1).encode() + line
