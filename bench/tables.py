@@ -34,13 +34,17 @@ def robustness(runs: list[Run], tuning: Run | None, held: Run | None) -> str:
         f"Report set ({len(ours.pictures)} pictures, every attack with two seeds): {sets}.",
         "Embedding was tuned on the tuning set below, the common PSNR level on all; of the report set, ai_sd3a,",
         "kodak01, kodak07, kodak11 and kodak17 served to debug the detector, big_castle7100 to set the second layer.",
-        "Peers: run once, default settings, pictures of at most 4 megapixels (blind-watermark: four of them).",
+        "Peers: run once, default settings, pictures of at most 4 megapixels: "
+        + "; ".join(
+            f"{peer.method} {', '.join(picture.name for picture in peer.pictures)}" for peer in runs[1:]
+        )
+        + ".",
         "",
         markdown(runs),
     ]
     for title, other in (
         ("Tuning set", tuning),
-        ("Held out: frames of videos and one photograph, never looked at", held),
+        ("Held out: frames of videos and two photographs, never looked at", held),
     ):
         if other is None:
             continue
