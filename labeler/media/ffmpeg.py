@@ -308,7 +308,7 @@ def run(
 
     Args:
         stream: an ffmpeg-python output node; ``pipe:`` for what is to be returned.
-        timeout: seconds without a byte moving; a job that writes a file only needs as long as it takes.
+        timeout: seconds without a byte on stdout; a job that writes a file moves none, and needs as much as it takes.
         path: the file concerned, for errors.
         what: a verb for errors.
         limit: bytes of stdout at the most.

@@ -44,6 +44,7 @@ def sound(path: Path, **options: Any) -> Path:
 def clip(path: Path, *, seconds: float = 2.0, size: str = "320x240", **options: Any) -> Path:
     """A slow flight over a fractal, with the sample voice, in any container."""
     picture = ffmpeg.input(f"mandelbrot=size={size}:rate=25:start_scale=0.4:end_pts=60", f="lavfi")
+    picture = picture.filter("noise", alls=9, allf="t", all_seed=1)  # the grain of a camera
     voice = ffmpeg.input(f"file:{ROOT / 'samples' / 'voice.wav'}")
     chosen = {"t": seconds, "pix_fmt": "yuv420p", **CLIPS.get(path.name, {}), **options}
     engine.run(ffmpeg.output(picture, voice, f"file:{path}", **chosen), path=path)
