@@ -67,7 +67,7 @@ TAIL = """
 | BMP | `NAME.bmp.aigc.json` beside the file | `NAME.bmp.c2pa` beside the file |
 | WAV, RF64 | RIFF chunk `AIGC`, XMP chunk `_PMX` | `C2PA` chunk; beside the file from 128 MB on |
 | MP3 | ID3v2 `TXXX:AIGC`, XMP in `PRIV` | ID3v2 `GEOB`; beside the file from 128 MB on |
-| FLAC | Vorbis comment `AIGC` | `APPLICATION` block; beside the file from 128 MB on |
+| FLAC | Vorbis comment `AIGC` | ID3v2 `GEOB` in front; beside the file from 128 MB on |
 | Ogg Vorbis, Opus | Vorbis comment `AIGC` | `NAME.c2pa` beside the file |
 | AIFF, AAC (ADTS) | XMP | `NAME.c2pa` beside the file |
 | MP4, MOV, M4V, M4A | `moov.udta.meta`, key `AIGC`; XMP in a `uuid` box | `uuid` box |
