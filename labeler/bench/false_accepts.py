@@ -26,7 +26,7 @@ from labeler.watermark.image import SIDE_MIN, CannotMark, detect, embed
 __all__ = ["Trial", "load", "run", "summary"]
 
 _MARKED_SHARE = 0.25
-_KEYS = 6
+KEYS = 6
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,6 +61,7 @@ def run(
     log: Path,
     *,
     count: int,
+    keys: int = KEYS,
     progress: Callable[[Trial], None] | None = None,
 ) -> dict[str, Any]:
     """Run trials until the log holds ``count`` searches.
@@ -69,6 +70,7 @@ def run(
         images: folder of pictures without our marks.
         log: JSON lines; continued if it is there.
         count: number of searches wanted in all.
+        keys: searched for in each picture.
         progress: is told every trial.
 
     Returns:
@@ -78,8 +80,8 @@ def run(
     missing = count - sum(trial.keys for trial in done)
     library = list(pictures(images))
     with log.open("a", encoding="utf-8") as file:
-        for number in range(len(done), len(done) + -(-max(missing, 0) // _KEYS)):
-            trial = _trial(library, number)
+        for number in range(len(done), len(done) + -(-max(missing, 0) // keys)):
+            trial = _trial(library, number, keys)
             file.write(json.dumps(asdict(trial)) + "\n")
             file.flush()
             if progress is not None:
@@ -87,7 +89,7 @@ def run(
     return summary(load(log))
 
 
-def _trial(library: list[tuple[str, Pixels]], number: int) -> Trial:
+def _trial(library: list[tuple[str, Pixels]], number: int, keys: int) -> Trial:
     rng = np.random.default_rng([2026, number])
     name, pixels = library[int(rng.integers(len(library)))]
     crop = _crop(pixels, rng)
@@ -100,7 +102,7 @@ def _trial(library: list[tuple[str, Pixels]], number: int) -> Trial:
             marked = False
     if rng.random() < 0.5:
         crop = OPERATIONS["jpeg"](crop, rng, quality=int(rng.integers(40, 96)))
-    secrets = [hashlib.sha256(b"trial %d key %d" % (number, index)).digest() for index in range(_KEYS)]
+    secrets = [hashlib.sha256(b"trial %d key %d" % (number, index)).digest() for index in range(keys)]
     report = detect(crop, [WatermarkKey.from_secret(secret) for secret in secrets])
     return Trial(
         number=number,
@@ -111,7 +113,7 @@ def _trial(library: list[tuple[str, Pixels]], number: int) -> Trial:
         log10_p=report.log10_p,
         payload=report.payload,
         sync_z=float(report.geometry.get("sync_z", 0.0)),
-        keys=_KEYS if report.geometry else 0,
+        keys=keys if report.geometry else 0,
     )
 
 
