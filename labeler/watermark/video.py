@@ -27,7 +27,16 @@ from labeler.watermark.motion.marking import VideoMark, plan_word
 from labeler.watermark.motion.mask import FLAT_RMS
 from labeler.watermark.motion.segments import runs, slot_scores
 
-__all__ = ["ALGORITHM", "STRENGTHS", "CannotMark", "Detector", "VideoMark", "layout_of", "prepare"]
+__all__ = [
+    "ALGORITHM",
+    "MEAN_SIDE_MIN",
+    "STRENGTHS",
+    "CannotMark",
+    "Detector",
+    "VideoMark",
+    "layout_of",
+    "prepare",
+]
 
 Pixels: TypeAlias = npt.NDArray[Any]
 Floats: TypeAlias = npt.NDArray[np.float32]
@@ -37,6 +46,8 @@ ALGORITHM = "io.github.labeler.video.1"
 PURPOSE = "watermark/video/1"
 STRENGTHS = {"default": 0.9, "strong": 1.4}
 """Rms of the mark before caps for ``scale`` 1, grey levels of 8 bits."""
+MEAN_SIDE_MIN = 215
+"""Smaller frames, by the root of their area (px), are not marked: the lines would pass their resolution."""
 _SIDE_READ = 32
 _FLAT_RANGE = 2.0  # levels
 _FRAMES_PLANNED = 12
@@ -87,6 +98,11 @@ def prepare(
     if min(width, height) < SIDE_MIN:
         raise CannotMark(
             f"the short side has {min(width, height)} px; an invisible mark needs at least {SIDE_MIN}.",
+            remedy="Metadata and the visible label carry the label instead.",
+        )
+    if math.sqrt(width * height) < MEAN_SIDE_MIN:
+        raise CannotMark(
+            f"{width} x {height} px are too few for the invisible mark of video, which needs about 256 x 192.",
             remedy="Metadata and the visible label carry the label instead.",
         )
     if not sample_luma:

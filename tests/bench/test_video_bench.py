@@ -104,7 +104,7 @@ def test_the_table_names_what_missed_and_the_numbers(tmp_path: Path) -> None:
 
 def test_a_false_accept_trial_is_repeatable() -> None:
     rng = np.random.default_rng(2)
-    luma = np.repeat(rng.integers(0, 255, (1, 128, 160), np.uint8), 12, axis=0)
+    luma = np.repeat(rng.integers(0, 255, (1, 240, 320), np.uint8), 12, axis=0)
     clip = Clip(name="noise", file="", start=0, filter="", tuned=False)
     one, two = (video_false_accepts.trial(3, clip, luma) for _ in range(2))
     assert replace(one, seconds=0) == replace(two, seconds=0)

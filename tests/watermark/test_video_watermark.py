@@ -219,6 +219,8 @@ def test_what_cannot_be_marked_is_refused() -> None:
         prepare(480, 270, PAYLOAD, PUBLIC_KEY, sample_luma=flat)
     with pytest.raises(CannotMark, match="short side has 100 px"):
         prepare(480, 100, PAYLOAD, PUBLIC_KEY, sample_luma=[np.zeros((100, 480), np.uint8)])
+    with pytest.raises(CannotMark, match="176 x 144 px are too few"):
+        prepare(176, 144, PAYLOAD, PUBLIC_KEY, sample_luma=[np.zeros((144, 176), np.uint8)])
     with pytest.raises(UsageError, match="unknown strength"):
         prepare(480, 270, PAYLOAD, PUBLIC_KEY, sample_luma=flat, strength="heavy")
 
