@@ -55,7 +55,14 @@ class Piece:
 
 
 def walk(
-    source: BinaryIO, start: int, end: int, size: int, order: Order, sizes: dict[bytes, int] | None = None
+    source: BinaryIO,
+    start: int,
+    end: int,
+    size: int,
+    order: Order,
+    sizes: dict[bytes, int] | None = None,
+    *,
+    unknown: tuple[int, ...] = (0xFFFFFFFF,),
 ) -> tuple[tuple[Chunk, ...], int]:
     """The chunks between two offsets.
 
@@ -68,7 +75,8 @@ def walk(
         end: offset behind the form, as declared.
         size: bytes of the file.
         order: of the bytes in a size field.
-        sizes: true sizes of chunks whose size field says 0xFFFFFFFF.
+        sizes: true sizes of chunks whose size field does not tell it.
+        unknown: what such a size field says.
 
     Returns:
         The chunks, and where the form really ends.
@@ -81,7 +89,7 @@ def walk(
     while position + 8 <= min(end, size):
         head = read_at(source, position, 8)
         length = int.from_bytes(head[4:], order)
-        if length == 0xFFFFFFFF and sizes and head[:4] in sizes:
+        if length in unknown and sizes and head[:4] in sizes:
             length = sizes[head[:4]]
         stop = position + 8 + length
         if stop > size:

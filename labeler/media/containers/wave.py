@@ -66,11 +66,10 @@ def walk(source: BinaryIO) -> Wave:
     end = size if declared in (0, _OPEN) else 8 + declared
     if form == b"RIFF":
         sizes = {b"data": _until_end(source, start, size)}
-    chunks, end = iff.walk(source, start, end, size, "little", sizes)
-    last = chunks[-1] if chunks else None
-    if last is not None and last.kind == b"data" and last.size == 0 and declared in (0, _OPEN):
-        chunks = (*chunks[:-1], Chunk(b"data", last.start, size - last.body))
-    elif declared not in (0, _OPEN) and size < declared:  # some writers count the 8 bytes of the header too
+    unfinished = form == b"RIFF" and declared in (0, _OPEN)
+    unknown = (0, _OPEN) if unfinished else (_OPEN,)
+    chunks, end = iff.walk(source, start, end, size, "little", sizes, unknown=unknown)
+    if not unfinished and declared != _OPEN and size < declared:  # some count the 8 bytes of the header too
         raise DamagedMedia(f"the WAVE file is cut off: {8 + declared} bytes declared, {size} there.")
     return Wave(form, chunks, end, size)
 
