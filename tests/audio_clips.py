@@ -92,7 +92,19 @@ def decoded(data: bytes, name: str, *, codec: str = "pcm_f32le") -> bytes:
         source = Path(folder, f"in.{name}")
         source.write_bytes(data)
         form = ["-f", "streamhash"] if codec == "copy" else ["-f", "f32le"]
-        command = [str(ffmpeg.executable()), "-v", "error", "-i", str(source), "-map", "0:a", "-c:a", codec, *form, "-"]
+        command = [
+            str(ffmpeg.executable()),
+            "-v",
+            "error",
+            "-i",
+            str(source),
+            "-map",
+            "0:a",
+            "-c:a",
+            codec,
+            *form,
+            "-",
+        ]
         done = subprocess.run(command, check=True, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE)
         return done.stdout
 
