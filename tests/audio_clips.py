@@ -91,7 +91,7 @@ def decoded(data: bytes, name: str, *, codec: str = "pcm_f32le") -> bytes:
     with tempfile.TemporaryDirectory() as folder:
         source = Path(folder, f"in.{name}")
         source.write_bytes(data)
-        form = ["-f", "streamhash"] if codec == "copy" else ["-f", "f32le"]
+        form = ["-f", "streamhash"] if codec == "copy" else ["-f", codec.removeprefix("pcm_")]
         command = [
             str(ffmpeg.executable()),
             "-v",
