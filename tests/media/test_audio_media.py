@@ -272,6 +272,12 @@ def test_everything_beside_the_sound_is_kept(tmp_path: Path) -> None:
     assert "A Tëst".encode() in udta and result.count(udta) == 1
 
 
+def test_a_damaged_cover_does_not_spoil_the_sound(tmp_path: Path) -> None:
+    source, target = io.BytesIO(encoded("flac")), io.BytesIO()
+    flac.rewrite(source, target, flac.walk(source), lambda b: b, [(flac.PICTURE, b"\0\0\0\3" + bytes(40))])
+    assert len(joined(*put(tmp_path, "flac", target.getvalue()))) == 44100
+
+
 def test_surround_keeps_its_layout(tmp_path: Path) -> None:
     for name, codec in (("flac", "flac"), ("opus", "libopus"), ("m4a", "aac")):
         path, found = put(tmp_path, name, encoded(name, "-c:a", codec, channels=6, rate=48000))

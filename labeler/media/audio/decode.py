@@ -133,7 +133,8 @@ class Decoded:
     def __init__(
         self, path: Path, info: AudioInfo, *, strict: bool = True, seconds: float | None = None
     ) -> None:
-        options: dict[str, object] = {"err_detect": _CHECKS} if strict else {}
+        # for the decoder only: a damaged cover in the tags is no damaged sound
+        options: dict[str, object] = {"err_detect:a": _CHECKS} if strict else {}
         if seconds is not None:
             options["t"] = seconds
         demuxer = ffmpeg.DEMUXERS[info.info.media_type]
