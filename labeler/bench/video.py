@@ -333,11 +333,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         with options.log.open("a", encoding="utf-8") as file:
             file.write(json.dumps(asdict(record)) + "\n")
         missed = [name for name, read in record.read.items() if not read]
-        print(
+        sys.stderr.write(
             f"{clip.name}: scale {record.scale}, VMAF -{record.vmaf_loss:.2f}, size {record.growth:+.1f} %, "
-            f"missed {len(missed)}: {', '.join(missed)}",
-            file=sys.stderr,
-            flush=True,
+            f"missed {len(missed)}: {', '.join(missed)}\n"
         )
     records = [record for record in read_log(options.log) if record.strength == options.strength]
     tables = []
@@ -347,7 +345,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             names = ", ".join(f"{record.clip} ({record.size})" for record in some)
             tables.append(f"{title}: {names}.\n\n{markdown(some, attacks, options.strength)}")
     table = "\n\n".join(tables)
-    print(table)
+    sys.stdout.write(table + "\n")
     if options.markdown:
         options.markdown.write_text(table + "\n", encoding="utf-8")
     if options.json:

@@ -145,7 +145,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
                 luma, held = cut(options.videos, clips[place]).luma, place
             file.write(json.dumps(asdict(trial(number, clips[place], luma))) + "\n")
             file.flush()
-    print(summary(read_log(options.log)), file=sys.stdout)
+    sys.stdout.write(summary(read_log(options.log)) + "\n")
     return 0
 
 
