@@ -42,7 +42,7 @@ class AudioLabeler:
         UsageError: an option is wrong, or a layer that was asked for cannot be written.
 
     >>> import numpy as np
-    >>> labeler = AudioLabeler(16000, 1, producer="demo", produce_id="42")
+    >>> labeler = AudioLabeler(16000, 1, producer="demo", produce_id="42", layers="watermark")
     >>> noise = np.random.default_rng(1).normal(0, 0.1, (80000, 1)).astype(np.float32)
     >>> out = [labeler.push(noise[:50000]), labeler.push(noise[50000:]), labeler.flush()]
     >>> sum(len(block) for block in out) == len(noise)

@@ -130,6 +130,8 @@ from pathlib import Path
 from labeler.batch import plan, work
 from labeler.pipeline.options import LabelOptions
 import labeler.pipeline.label
+from labeler.media.formats import extensions
+extensions()  # what it imports may be readable for root only
 if os.geteuid() == 0:
     os.setgroups([])
     os.setuid(65534)
