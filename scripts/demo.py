@@ -84,7 +84,9 @@ def video(source: Path, target: Path) -> Path:
     from labeler.media import ffmpeg as engine
 
     pictures = ffmpeg.input(f"file:{source}")["v:0"]
-    engine.run(pictures.output(f"file:{target}", vcodec="libx264", crf=28, preset="veryfast", map_metadata=-1))
+    engine.run(
+        pictures.output(f"file:{target}", vcodec="libx264", crf=28, preset="veryfast", map_metadata=-1)
+    )
     return target
 
 

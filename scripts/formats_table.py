@@ -47,7 +47,8 @@ labelling with container layers only left every coded packet bit for bit as it w
 """
 
 STREAM_NAMES = {
-    "16.wav": "WAV, 16 bits", "24.wav": "WAV, 24 bits", "float.wav": "WAV, float", "a.flac": "FLAC", "a.mp3": "MP3",
+    "16.wav": "WAV, 16 bits", "24.wav": "WAV, 24 bits", "float.wav": "WAV, float",
+    "rf64.wav": "RF64", "a.flac": "FLAC", "a.mp3": "MP3",
     "a.m4a": "M4A, AAC", "vorbis.ogg": "Ogg Vorbis", "a.opus": "Opus", "a.aiff": "AIFF", "a.mp4": "MP4, H.264",
     "a.mov": "MOV, H.264", "a.mkv": "Matroska, H.264", "a.webm": "WebM, VP9", "a.avi": "AVI, MPEG-4",
     "a.ts": "MPEG-TS, H.264", "a.flv": "FLV, H.264",
@@ -65,7 +66,7 @@ TAIL = """
 | TIFF | tag 700 of the first page | tag 52545 |
 | GIF | XMP application extension | application extension |
 | BMP | `NAME.bmp.aigc.json` beside the file | `NAME.bmp.c2pa` beside the file |
-| WAV, RF64 | RIFF chunk `AIGC`, XMP chunk `_PMX` | `C2PA` chunk; beside the file from 128 MB on |
+| WAV, RF64 | RIFF chunk `AIGC`, XMP chunk `_PMX` | `C2PA` chunk; beside the file for RF64 and from 128 MB on |
 | MP3 | ID3v2 `TXXX:AIGC`, XMP in `PRIV` | ID3v2 `GEOB`; beside the file from 128 MB on |
 | FLAC | Vorbis comment `AIGC` | ID3v2 `GEOB` in front; beside the file from 128 MB on |
 | Ogg Vorbis, Opus | Vorbis comment `AIGC` | `NAME.c2pa` beside the file |

@@ -7,7 +7,7 @@ beside the media (C2PA 2.2, 11.4).
 
 from __future__ import annotations
 
-__all__ = ["SIDECAR_SUFFIX", "c2pa_format", "embeds"]
+__all__ = ["SIDECAR_SUFFIX", "UNKNOWN_FORMS", "c2pa_format", "embeds"]
 
 SIDECAR_SUFFIX = ".c2pa"
 """Added to the whole file name: ``picture.bmp.c2pa``."""
@@ -60,6 +60,9 @@ _EMBEDDABLE = frozenset(
     }
 )
 
+UNKNOWN_FORMS = (b"RF64", b"BW64")
+"""First bytes of files of a known type that c2pa cannot read: WAVE with 64-bit sizes."""
+
 _STILL_ONLY = frozenset({"image/tiff"})
 
 _STREAMED = frozenset({"audio/mp4", "video/mp4", "video/quicktime"})
@@ -73,19 +76,22 @@ def c2pa_format(media_type: str) -> str:
     return _ALIASES.get(name, name)
 
 
-def embeds(media_type: str, *, frames: int = 1, size: int = 0) -> bool:
+def embeds(media_type: str, *, frames: int = 1, size: int = 0, head: bytes = b"") -> bool:
     """Whether a manifest can stand inside such a file; if not, it goes into a sidecar.
 
     A TIFF of several pages is refused, because c2pa-python 0.38.1 harms it (measured): the manifest
     becomes a page of its own, without dimensions, on which readers fail. Large sound files and AVI are
-    refused because of the memory that it takes to write into them.
+    refused because of the memory that it takes to write into them, and RF64, which c2pa does not know.
 
     Args:
         media_type: MIME type by content.
         frames: number of frames or pages.
         size: bytes.
+        head: the first bytes.
     """
     name = c2pa_format(media_type)
+    if head[:4] in UNKNOWN_FORMS:
+        return False
     if name not in _EMBEDDABLE or (name in _STILL_ONLY and frames > 1):
         return False
     return size <= _MOST or name in _STREAMED or name.startswith("image/")

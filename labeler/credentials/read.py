@@ -16,7 +16,7 @@ from typing import Any, BinaryIO
 
 from labeler.credentials import guard, intext, manifest, trust
 from labeler.credentials.codes import Verdicts, judge
-from labeler.credentials.formats import c2pa_format
+from labeler.credentials.formats import UNKNOWN_FORMS, c2pa_format
 from labeler.credentials.messages import clause, is_time, plain
 from labeler.credentials.trust import Trust
 from labeler.types import CredentialsReport, MediaInfo, State
@@ -112,11 +112,13 @@ def _open(
     if reason := guard.refusal(source if sidecar is None else io.BytesIO(sidecar)):
         return {}, _cannot_tell(f"{reason}: it was not opened.", carrier)
     context = trust.reading_context(trusted)
+    source.seek(0)
+    is_unknown = source.read(4) in UNKNOWN_FORMS
     is_large = source.seek(0, io.SEEK_END) > _LARGE
-    if is_large and sidecar is None and not guard.has_traces(source, remote=True):
+    if (is_large or is_unknown) and sidecar is None and not guard.has_traces(source, remote=True):
         return {}, CredentialsReport(state=State.ABSENT)  # c2pa would hold all of it to find nothing
     try:
-        if is_large and sidecar is not None:
+        if (is_large or is_unknown) and sidecar is not None:
             with c2pa.Reader("text/plain", io.BytesIO(), sidecar, context=context) as reader:
                 store, stated = (
                     json.loads(reader.json()),

@@ -427,7 +427,7 @@ def _sign(job: _Job, signer: SigningIdentity, content: Source, marked: Marked) -
     """Sign the file: the signed file, or the same file and a manifest to stand beside it."""
     from labeler.credentials import sign
 
-    embedded = sign.embeds(job.info.media_type, frames=job.info.frames, size=content.size)
+    embedded = sign.embeds(job.info.media_type, frames=job.info.frames, size=content.size, head=content.head)
 
     def write(source: BinaryIO, target: BinaryIO | None) -> bytes:
         with job.source.open() as parent:

@@ -16,6 +16,7 @@ SOUNDS: dict[str, dict[str, Any]] = {
     "16.wav": {"acodec": "pcm_s16le"},
     "24.wav": {"acodec": "pcm_s24le"},
     "float.wav": {"acodec": "pcm_f32le"},
+    "rf64.wav": {"acodec": "pcm_s16le", "rf64": "always"},
     "a.flac": {},
     "a.mp3": {"audio_bitrate": "128k"},
     "a.m4a": {"acodec": "aac", "audio_bitrate": "96k"},
