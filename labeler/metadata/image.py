@@ -8,12 +8,11 @@ stay as they are.
 from __future__ import annotations
 
 import html
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import BinaryIO
 
 from labeler.errors import UnsupportedMedia
-from labeler.metadata import aigc, iptc, xmp
+from labeler.metadata import aigc, iptc, relabel, securitydata, xmp
 from labeler.metadata.carriers import CARRIERS
 from labeler.metadata.carriers.base import Slots
 from labeler.metadata.xmltree import XmlError
@@ -106,7 +105,7 @@ def write(
     slot = CARRIERS[info.media_type]
     slots = slot.read(data)
     contents = _open(slots)
-    fields = aigc.fields_of(label, reserved=_reserved(contents, label))
+    fields = aigc.fields_of(label, reserved=relabel.reserved(contents.labels, label))
     changes = [
         xmp.Change(aigc.NAMESPACE, "AIGC", aigc.serialise(fields), "element"),
         *iptc.changes(label, prompt=prompt, prompt_writer=prompt_writer, create_date=not slots.has_exif),
@@ -118,9 +117,9 @@ def write(
         packets.append(xmp.merge(extra, remove) if readable else extra)
     result, left = slot.write(data, packets)
     target.write(result)
-    findings = [*_replaced(contents, label)]
-    findings += [_second(place) for place in left]
-    findings += [_second(found.place) for found in contents.labels if found.readonly]
+    findings = [*relabel.replaced(contents.labels, label), *relabel.changed(contents.iptc, label)]
+    findings += [relabel.second(place) for place in left]
+    findings += [relabel.second(found.place) for found in contents.labels if found.readonly]
     return (*aigc.check(fields), *findings)
 
 
@@ -180,7 +179,7 @@ def _open(slots: Slots) -> _Contents:
         if parsed is not None:
             labels.append(_Found(text.place, parsed, (_misplaced(text.place),)))
         elif text.named:
-            findings.append(_no_label(text.place))
+            findings.append(relabel.no_label(text.place))
     fields = iptc.read([packet for packet in packets if packet is not None])
     return _Contents(tuple(packets), tuple(labels), fields, (*findings, *fields.findings), broken)
 
@@ -195,7 +194,7 @@ def _in_packet(packet: xmp.Packet, readonly: bool) -> tuple[list[_Found], list[F
         if parsed is None and item.fields:
             parsed = aigc.parse_label(aigc.serialise(item.fields))
         if parsed is None:
-            findings.append(_no_label("xmp"))
+            findings.append(relabel.no_label("xmp"))
             continue
         notes: list[Finding] = []
         if item.namespace != aigc.NAMESPACE:
@@ -217,8 +216,14 @@ def _report(contents: _Contents) -> MetadataReport:
         first = contents.labels[0]
         place = first.place
         raw = dict(first.parsed.fields)
-        findings = [*first.parsed.findings, *first.findings, *aigc.check(raw), *findings]
-        findings += [_second(other.place) for other in contents.labels[1:]]
+        findings = [
+            *first.parsed.findings,
+            *first.findings,
+            *aigc.check(raw),
+            *securitydata.check(raw),
+            *findings,
+        ]
+        findings += [relabel.second(other.place) for other in contents.labels[1:]]
     present = bool(contents.labels) or fields.source_type in AI_SOURCE_TYPES
     if present and not contents.labels:
         detail = "there are IPTC fields but no GB 45438 Annex E label."
@@ -240,49 +245,6 @@ def _report(contents: _Contents) -> MetadataReport:
 # ------------------------------------------------------------------------------------------ writing
 
 
-def _reserved(contents: _Contents, label: Label) -> tuple[str, str]:
-    """Reserved codes of the old label that still fit the new one."""
-    old: Mapping[str, str] = contents.labels[0].parsed.fields if contents.labels else {}
-    new = aigc.fields_of(label)
-
-    def same(*names: str) -> bool:
-        return all(old.get(name) == new[name] for name in names)
-
-    if not same("Label", "ContentProducer", "ProduceID"):
-        return "", ""
-    second = old.get("ReservedCode2", "") if same("ContentPropagator", "PropagateID") else ""
-    return old.get("ReservedCode1", ""), second
-
-
-def _replaced(contents: _Contents, label: Label) -> list[Finding]:
-    """What the file said before that the new label changes, or keeps against it."""
-    findings: list[Finding] = []
-    for old in contents.labels:
-        fields = old.parsed.fields
-        if fields.get("ProduceID") != label.produce_id or fields.get("ContentProducer") != label.producer:
-            who = fields.get("ContentProducer", "")[:60]
-            detail = f"a label of {who!r} stood in {old.place}; it was replaced."
-            findings.append(Finding(id="meta.label_replaced", severity="info", detail=detail))
-    before = contents.iptc
-    if before.source_type and before.source_type != label.source_type:
-        detail = f"the digital source type was {before.source_type[:60]!r} and is now {label.source_type!r}."
-        findings.append(Finding(id="meta.source_type_replaced", severity="warn", detail=detail))
-    if label.rights and before.rights and before.rights != label.rights:
-        detail = "the file has another rights statement; it was kept and ours was not written."
-        findings.append(Finding(id="meta.rights_kept", severity="warn", detail=detail))
-    return findings
-
-
 def _misplaced(place: str) -> Finding:
     detail = f"the label stands in {place}, not in XMP TC260:AIGC (TC260-PG-20259A)."
     return Finding(id="cn.meta.placement", severity="warn", detail=detail)
-
-
-def _no_label(place: str) -> Finding:
-    detail = f"a field named AIGC in {place} holds no Annex E label."
-    return Finding(id="cn.meta.present", severity="warn", detail=detail)
-
-
-def _second(place: str) -> Finding:
-    detail = f"another label stands in {place}; a file keeps only one (GB 45438 6.1 c)."
-    return Finding(id="cn.meta.single", severity="error", detail=detail)

@@ -24,7 +24,7 @@ from dataclasses import dataclass
 from typing import BinaryIO
 from urllib.parse import unquote
 
-from labeler.metadata import aigc, iptc, securitydata, xmp
+from labeler.metadata import aigc, iptc, relabel, securitydata, xmp
 from labeler.metadata.carriers.base import New, Slots
 from labeler.metadata.xmltree import XmlError
 from labeler.types import (
@@ -128,7 +128,7 @@ def write(
     """
     slots = carrier.read(source)
     contents = _open(carrier, slots)
-    fields = aigc.fields_of(label, reserved=_reserved(contents, label))
+    fields = aigc.fields_of(label, reserved=relabel.reserved(contents.labels, label))
     packets: tuple[bytes, ...] = ()
     properties: tuple[tuple[str, str], ...] = ()
     if carrier.xmp:
@@ -138,7 +138,11 @@ def write(
         properties = _properties(slots, label, prompt, prompt_writer)
     new = New(text=aigc.serialise(fields), packets=packets, properties=properties)
     left = carrier.write(source, target, new)
-    findings = _replaced(contents, label) + [_second(place) for place in left]
+    findings = [
+        *relabel.replaced(contents.labels, label),
+        *relabel.changed(contents.iptc, label),
+        *(relabel.second(place) for place in left),
+    ]
     return (*aigc.check(fields), *findings)
 
 
@@ -165,7 +169,7 @@ def read(carrier: Tagged, source: BinaryIO) -> MetadataReport:
         raw = dict(first.parsed.fields)
         about = (*first.parsed.findings, *first.findings, *aigc.check(raw), *securitydata.check(raw))
         findings = [*about, *findings]
-        findings += [_second(other.place) for other in contents.labels[1:]]
+        findings += [relabel.second(other.place) for other in contents.labels[1:]]
     present = bool(contents.labels) or fields.source_type in AI_SOURCE_TYPES
     if present and not contents.labels:
         detail = "there are IPTC fields but no GB 45438 Annex E label."
@@ -196,7 +200,7 @@ def _open(carrier: Tagged, slots: Slots) -> _Contents:
             odd = () if text.place == carrier.place else (_misplaced(carrier, text.place),)
             labels.append(_Found(text.place, parsed, odd))
         elif text.named:
-            findings.append(_no_label(text.place))
+            findings.append(relabel.no_label(text.place))
     labels.sort(key=lambda found: found.place != carrier.place)
     packets: list[xmp.Packet | None] = []
     broken = ""
@@ -217,7 +221,7 @@ def _open(carrier: Tagged, slots: Slots) -> _Contents:
                 continue
             parsed = aigc.parse_label(item.text or (aigc.serialise(item.fields) if item.fields else ""))
             if parsed is None:
-                findings.append(_no_label("xmp"))
+                findings.append(relabel.no_label("xmp"))
             else:
                 odd = () if carrier.place == "xmp" else (_misplaced(carrier, "XMP"),)
                 labels.append(_Found("xmp", parsed, odd))
@@ -295,49 +299,6 @@ def _properties(slots: Slots, label: Label, prompt: str, prompt_writer: str) -> 
     return tuple((name, text) for name, text in texts.items() if text)
 
 
-def _reserved(contents: _Contents, label: Label) -> tuple[str, str]:
-    """Reserved codes of the old label that still fit the new one."""
-    old: Mapping[str, str] = contents.labels[0].parsed.fields if contents.labels else {}
-    new = aigc.fields_of(label)
-
-    def same(*names: str) -> bool:
-        return all(old.get(name) == new[name] for name in names)
-
-    if not same("Label", "ContentProducer", "ProduceID"):
-        return "", ""
-    second = old.get("ReservedCode2", "") if same("ContentPropagator", "PropagateID") else ""
-    return old.get("ReservedCode1", ""), second
-
-
-def _replaced(contents: _Contents, label: Label) -> list[Finding]:
-    """What the file said before that the new label changes, or keeps against it."""
-    findings: list[Finding] = []
-    for old in contents.labels:
-        fields = old.parsed.fields
-        if fields.get("ProduceID") != label.produce_id or fields.get("ContentProducer") != label.producer:
-            who = fields.get("ContentProducer", "")[:60]
-            detail = f"a label of {who!r} stood in {old.place}; it was replaced."
-            findings.append(Finding(id="meta.label_replaced", severity="info", detail=detail))
-    before = contents.iptc
-    if before.source_type and before.source_type != label.source_type:
-        detail = f"the digital source type was {before.source_type[:60]!r} and is now {label.source_type!r}."
-        findings.append(Finding(id="meta.source_type_replaced", severity="warn", detail=detail))
-    if label.rights and before.rights and before.rights != label.rights:
-        detail = "the file has another rights statement; it was kept and ours was not written."
-        findings.append(Finding(id="meta.rights_kept", severity="warn", detail=detail))
-    return findings
-
-
 def _misplaced(carrier: Tagged, place: str) -> Finding:
     detail = f"the label stands in {place}, not in {carrier.where}."
     return Finding(id="cn.meta.placement", severity="warn", detail=detail)
-
-
-def _no_label(place: str) -> Finding:
-    detail = f"a field named AIGC in {place} holds no Annex E label."
-    return Finding(id="cn.meta.present", severity="warn", detail=detail)
-
-
-def _second(place: str) -> Finding:
-    detail = f"another label stands in {place}; a file keeps only one (GB 45438 6.1 c)."
-    return Finding(id="cn.meta.single", severity="error", detail=detail)

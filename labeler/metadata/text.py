@@ -20,14 +20,13 @@ The label's IPTC and Dublin Core fields go beside it where the carrier holds nam
 from __future__ import annotations
 
 import importlib
-from collections.abc import Mapping
 from typing import BinaryIO, cast
 
 from labeler.errors import UnsupportedMedia
 from labeler.media.text import probe
 from labeler.media.text.encoding import decode
 from labeler.media.text.jsontext import scan
-from labeler.metadata import aigc, securitydata
+from labeler.metadata import aigc, relabel, securitydata
 from labeler.metadata.textslots import Contents, MarkdownSlot, Slot
 from labeler.types import (
     AI_SOURCE_TYPES,
@@ -118,11 +117,11 @@ def write(source: BinaryIO, target: BinaryIO, info: MediaInfo, label: Label) -> 
         return (Finding(id="meta.sidecar", severity="info", detail=detail),)
     slot = _slot(info.media_type)
     before = slot.read(data)
-    fields = aigc.fields_of(label, reserved=_reserved(before, label))
+    fields = aigc.fields_of(label, reserved=relabel.reserved(before.labels, label))
     extra = {"DigitalSourceType": IPTC_SOURCE_TYPE_URI + label.source_type}
     extra |= {name: text for name, key in list(_EXTRA.items())[1:] if (text := getattr(label, key))}
     target.write(slot.write(data, fields, extra if slot.keeps_properties else {}))
-    findings = [*aigc.check(fields), *_replaced(before, label)]
+    findings = [*aigc.check(fields), *relabel.replaced(before.labels, label)]
     if not slot.keeps_properties and (label.author or label.rights):
         detail = f"author and rights have no place in {slot.name}; they stand in the credentials only."
         findings.append(Finding(id="meta.not-written", severity="info", detail=detail))
@@ -196,28 +195,3 @@ def _all(source: BinaryIO) -> bytes:
     if source.seekable():
         source.seek(0)
     return source.read()
-
-
-def _reserved(found: Contents, label: Label) -> tuple[str, str]:
-    """Reserved codes of the old label that still fit the new one."""
-    old: Mapping[str, str] = found.labels[0].parsed.fields if found.labels else {}
-    new = aigc.fields_of(label)
-
-    def same(*names: str) -> bool:
-        return all(old.get(name) == new[name] for name in names)
-
-    if not same("Label", "ContentProducer", "ProduceID"):
-        return "", ""
-    second = old.get("ReservedCode2", "") if same("ContentPropagator", "PropagateID") else ""
-    return old.get("ReservedCode1", ""), second
-
-
-def _replaced(found: Contents, label: Label) -> list[Finding]:
-    findings = []
-    for old in found.labels:
-        fields = old.parsed.fields
-        if fields.get("ProduceID") != label.produce_id or fields.get("ContentProducer") != label.producer:
-            who = fields.get("ContentProducer", "")[:60]
-            detail = f"a label of {who!r} stood in {old.place}; it was replaced."
-            findings.append(Finding(id="meta.label_replaced", severity="info", detail=detail))
-    return findings
