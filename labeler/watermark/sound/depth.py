@@ -1,24 +1,26 @@
-"""How deep the gain of every chip may go: masking by unrest, and the level law.
+"""How deep the gain of every chip may go: masking by unrest, the level law, and a tilt.
 
-``delta = r clip(s / 4.5, 0.3, 1.3) clip(0.35 + (R - C) / 30, 0.35, 1.5)`` dB: a steady tone hides little; a chip
-far below the loudest chips of its surroundings may change more, since it adds little power. R is the 97th
-percentile of the chip levels C around, or the level of the whole spectrum less 12 dB if that is higher: sounds
-whose power lies below the bands are marked more deeply in them.
+``delta = r clip(s / 4.5, 0.5, 1) clip(0.07 + (R - C) / 30, 0.07, 1.25) t`` dB. A steady tone hides little: s is the
+local unrest. A chip far below the loudest chips of its surroundings may change more, since it adds little
+power; R is the 97th percentile of the chip levels C around, or the level of the whole spectrum less 12 dB if
+that is higher, so that sounds whose power lies below the bands are marked more deeply in them. The tilt t falls
+from 1.3 at the lowest band to 0.7 at the highest: telephones and low bit rates keep the low ones.
 """
 
 from __future__ import annotations
 
 import numpy as np
 
-from labeler.watermark.sound.features import unrest, whiten
-from labeler.watermark.sound.profile import Floats
+from labeler.watermark.sound.features import local_rms, neighbours_removed
+from labeler.watermark.sound.profile import BANDS, Floats
 
 __all__ = ["STRENGTHS", "depth", "reference_level"]
 
-STRENGTHS = {"gentle": 1.5, "default": 1.9, "strong": 2.5}
+STRENGTHS = {"gentle": 1.7, "default": 2.3, "strong": 3.0}
 """r of each strength, dB."""
-_UNREST, _UNREST_MIN, _UNREST_MAX = 4.5, 0.3, 1.3
-_LOUD, _SLOPE, _QUIET = 0.35, 30.0, 1.5
+_UNREST, _UNREST_MIN, _UNREST_MAX = 4.5, 0.5, 1.0
+_LOUD, _SLOPE, _QUIET = 0.07, 30.0, 1.25
+_TILT = (1.3, 0.7)
 _PERCENTILE = 97
 _FULL_BAND = 12.0
 
@@ -30,12 +32,14 @@ def reference_level(levels: Floats, full: Floats) -> float:
         levels: (40, n) chip levels, dB.
         full: (n,) level of the whole spectrum of every column, dB.
     """
-    return float(max(np.percentile(levels, _PERCENTILE), np.percentile(full, _PERCENTILE) - _FULL_BAND))
+    inside = float(np.percentile(levels, _PERCENTILE))
+    return max(inside, float(np.percentile(full, _PERCENTILE)) - _FULL_BAND)
 
 
 def depth(levels: Floats, reference: float, strength: float) -> Floats:
     """Depth of every chip of levels (40, n), dB."""
-    scale = unrest(whiten(levels, 1), 1)
+    scale = local_rms(neighbours_removed(levels, 1, 0.5, 0.3), 5, 3, 1.0)
     masking = np.clip(scale / _UNREST, _UNREST_MIN, _UNREST_MAX)
     law = np.clip(_LOUD + (reference - levels) / _SLOPE, _LOUD, _QUIET)
-    return np.asarray(strength * masking * law, np.float32)
+    tilt = np.linspace(*_TILT, BANDS)[:, None]
+    return np.asarray(strength * tilt * masking * law, np.float32)

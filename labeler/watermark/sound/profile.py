@@ -34,10 +34,10 @@ CHIP = 256
 """A chip lasts 256 samples (16 ms) ..."""
 BAND_BINS = 4
 """... and is 4 bins (125 Hz) wide."""
-FIRST_BIN = 22
-"""The bands begin at 687.5 Hz ..."""
+FIRST_BIN = 14
+"""The bands begin at 437.5 Hz ..."""
 BANDS = 40
-"""... and end at 5687.5 Hz."""
+"""... and end at 5437.5 Hz."""
 COLUMNS = 256
 """The pattern repeats after 256 chips (4.096 s)."""
 SYNC_BANDS = 8

@@ -19,7 +19,7 @@ FLOOR = 1e-7
 """Added to the power of a chip, full scale = 1."""
 PACKED = slice(2 * FIRST_BIN - 1, 2 * (FIRST_BIN + BAND_BINS * BANDS) - 1)
 """Columns of a packed spectrum that the bands occupy."""
-MARGIN = 16
+MARGIN = 12
 """Bins kept beyond the bands on each side where the bands may be scaled."""
 _FRAMES = 2048  # spectra made at once
 
@@ -60,7 +60,7 @@ def chip_levels(samples: Floats, starts: Ints) -> Floats:
 
 
 def bin_powers(samples: Floats, starts: Ints) -> Floats:
-    """Power of the bins from ``FIRST_BIN - 16`` to 16 beyond the bands, of the frames at ``starts``: (n, 192)."""
+    """Power of the bins from ``FIRST_BIN - 12`` to 12 beyond the bands, of the frames at ``starts``: (n, 184)."""
     low, high = FIRST_BIN - MARGIN, FIRST_BIN + BAND_BINS * BANDS + MARGIN
     out = np.empty((len(starts), high - low), np.float32)
     for first in range(0, len(starts), _FRAMES):
@@ -72,7 +72,7 @@ def bin_powers(samples: Floats, starts: Ints) -> Floats:
 
 
 def scaled_bands(factor: float) -> Floats:
-    """Matrix (192, 40) that sums the bins of :func:`bin_powers` to bands whose edges are ``factor`` times as high."""
+    """Matrix (184, 40) that sums the bins of :func:`bin_powers` to bands whose edges are ``factor`` times as high."""
     low = FIRST_BIN - MARGIN
     edges = (FIRST_BIN - 0.5 + BAND_BINS * np.arange(BANDS + 1)) * factor + 0.5 - low
     bins = np.arange(BAND_BINS * BANDS + 2 * MARGIN)[:, None]
