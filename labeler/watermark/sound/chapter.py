@@ -124,7 +124,7 @@ def _scan(track: Track, layouts: Sequence[SoundLayout], judge: Judge) -> Found:
         log10_p = sync_log10(peak.z, peak.hypotheses)
         if mark is not None:
             reading = _follow(track, peak, mark, layouts[key])
-            if reading.parts:
+            if reading.parts and not any(_same(reading, other) for other in readings):
                 readings.append(reading)
         elif log10_p < trace_log10:
             trace_log10, trace_key = log10_p, key
@@ -177,11 +177,16 @@ def _follow(track: Track, peak: Peak, mark: Mark, layout: SoundLayout) -> _Readi
     """Where along the whole track the mark is, with the clock of the peak."""
     whole = replace(peak, start=0, stop=-(-track.steps // SEGMENT))
     steps, first = chip_steps(track, whole)
-    inside = np.flatnonzero((steps >= peak.start * SEGMENT) & (steps < peak.stop * SEGMENT))
-    sure = slice(int(inside[0]), int(inside[-1]) + 1) if len(inside) else slice(None)
-    trace = trace_of(track.values[:, steps], steps, first, layout.pattern(mark.word), sure)
+    trace = trace_of(track.values[:, steps], steps, first, layout.pattern(mark.word))
     parts = [part for part in stretches(trace.ratio) if trace.z(*part) >= _SEGMENT_Z]
     return _Reading(mark, peak, trace, parts)
+
+
+def _same(one: _Reading, other: _Reading) -> bool:
+    """Whether two readings are of one mark: the same words at the same place of the period."""
+    distance = (one.peak.phase - other.peak.phase) % PERIOD
+    near = min(distance, PERIOD - distance) <= STEPS_PER_CHIP
+    return near and one.mark.key == other.mark.key and bool((one.mark.word == other.mark.word).all())
 
 
 def _explained(peak: Peak, key: int, readings: list[_Reading]) -> bool:
@@ -194,7 +199,7 @@ def _explained(peak: Peak, key: int, readings: list[_Reading]) -> bool:
         )
         distance = (peak.phase - reading.peak.phase) % PERIOD
         same = key == reading.mark.key and min(distance, PERIOD - distance) <= STEPS_PER_CHIP
-        if covered > (0.3 if same else 0.85) * (min(end, int(reading.trace.steps[-1])) - begin):
+        if covered > (0.05 if same else 0.85) * (min(end, int(reading.trace.steps[-1])) - begin):
             return True
     return False
 

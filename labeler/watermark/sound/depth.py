@@ -16,7 +16,7 @@ from labeler.watermark.sound.profile import BANDS, Floats
 
 __all__ = ["STRENGTHS", "depth", "reference_level"]
 
-STRENGTHS = {"gentle": 1.7, "default": 2.3, "strong": 3.0}
+STRENGTHS = {"gentle": 1.6, "default": 2.2, "strong": 2.9}
 """r of each strength, dB."""
 _UNREST, _UNREST_MIN, _UNREST_MAX = 4.5, 0.5, 1.0
 _LOUD, _SLOPE, _QUIET = 0.07, 30.0, 1.25

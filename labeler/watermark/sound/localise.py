@@ -18,7 +18,10 @@ __all__ = ["Trace", "stretches", "trace_of"]
 
 THRESHOLD = 14.0
 """Rise of the log likelihood ratio (nats) that makes a stretch."""
-_GAIN_MIN = 0.1
+_GAIN_MIN = 0.05
+_GAIN_START = 0.7
+_SECOND = 62  # columns
+_ROUNDS = 2
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,20 +45,31 @@ class Trace:
         return float(self.match[start:stop].sum() / np.sqrt(self.energy[start:stop].sum() + 1e-9))
 
 
-def trace_of(values: Floats, steps: Ints, first: int, pattern: Floats, sure: slice) -> Trace:
+def trace_of(values: Floats, steps: Ints, first: int, pattern: Floats) -> Trace:
     """Compare a track with a pattern.
+
+    The gain g is that of the stretches themselves: it starts from the clearest second and is measured again
+    in the stretches found with it.
 
     Args:
         values: (40, n) chips at ``steps``.
         steps: (n,) of the track.
         first: pattern column of the first.
         pattern: (40, 256) chips +-1.
-        sure: columns in which the pattern was read; they give the gain g.
     """
     columns = (first + np.arange(values.shape[1])) % COLUMNS
     match = np.einsum("bn,bn->n", values, pattern[:, columns])
     energy = np.einsum("bn,bn->n", values, values)
-    gain = max(float(match[sure].sum() / (energy[sure].sum() + 1e-9)), _GAIN_MIN)
+    sums = [np.convolve(part, np.ones(min(_SECOND, len(part))), "valid") for part in (match, energy)]
+    best = int((sums[0] / np.sqrt(sums[1] + 1e-9)).argmax())
+    gain = _GAIN_START * float(sums[0][best] / (sums[1][best] + 1e-9))
+    for _ in range(_ROUNDS):
+        ratio = gain * match - gain * gain * energy / 2
+        parts = stretches(ratio)
+        if not parts:
+            break
+        inside = np.concatenate([np.arange(*part) for part in parts])
+        gain = max(float(match[inside].sum() / (energy[inside].sum() + 1e-9)), _GAIN_MIN)
     return Trace(
         steps=steps,
         match=np.asarray(match, np.float32),

@@ -17,6 +17,7 @@ __all__ = [
     "RATE",
     "SYNC_BANDS",
     "WINDOW",
+    "Bools",
     "Floats",
     "Ints",
     "hann",
@@ -24,6 +25,7 @@ __all__ = [
 
 Floats: TypeAlias = npt.NDArray[np.float32]
 Ints: TypeAlias = npt.NDArray[np.int64]
+Bools: TypeAlias = npt.NDArray[np.bool_]
 
 PURPOSE = "watermark/audio/1"
 RATE = 16_000

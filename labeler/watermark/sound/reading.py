@@ -16,7 +16,7 @@ import numpy as np
 from labeler.watermark.code import Bits, decode, encode
 from labeler.watermark.message import open_message
 from labeler.watermark.sound.layout import SoundLayout
-from labeler.watermark.sound.profile import BANDS, COLUMNS, Floats, Ints
+from labeler.watermark.sound.profile import BANDS, COLUMNS, Bools, Floats, Ints
 from labeler.watermark.sound.sync import SEGMENT, Peak
 from labeler.watermark.sound.track import STEPS_PER_CHIP, Track
 
@@ -26,6 +26,8 @@ _LEVEL_EDGES = (-55.0, -42.0, -25.0)
 """Level classes, dB relative to the 95th percentile."""
 _BAND_GROUP = 5
 _ROUNDS = 3
+_PART_GAIN = 1.3
+"""The mark of a part is so much clearer than the mean of a stretch that holds it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,22 +61,61 @@ def chip_steps(track: Track, peak: Peak, offset: int = 0) -> tuple[Ints, int]:
 
 
 def looks(track: Track, peak: Peak, layout: SoundLayout) -> Iterator[Look]:
-    """Decodings of a peak, the most promising first."""
+    """Decodings of a peak, the most promising first.
+
+    Where the sync chips say that only a part of the track is marked, that part comes first; a window is
+    widened or narrowed to it.
+    """
+    whole = Peak(
+        z=peak.z,
+        start=0,
+        stop=-(-track.steps // SEGMENT),
+        phase=peak.phase,
+        drift=peak.drift,
+        hypotheses=peak.hypotheses,
+    )
     for offset in (0, 1, -1):
-        steps, first = chip_steps(track, peak, offset)
+        steps, first = chip_steps(track, whole, offset)
         if len(steps) < COLUMNS // 4:
             return
         values = track.values[:, steps]
-        classes = level_classes(track.levels[:, steps])
-        folded = fold_classes(values, classes, first)
-        plain = folded.sum(axis=0)
-        softs = [layout.soft(plain), refine(folded, layout, plain)]
-        for soft in softs if offset == 0 else softs[1:]:
-            message = decode(soft[None])[0]
-            word = encode(message)
-            yield Look(
-                payload=open_message(message, layout.key), word=word, rho=correlation_of(plain, word, layout)
+        inside = (steps >= peak.start * SEGMENT) & (steps < peak.stop * SEGMENT)
+        for part in (
+            _parts(values, first, inside, layout)
+            if offset == 0
+            else [_parts(values, first, inside, layout)[0]]
+        ):
+            folded = fold_classes(
+                values[:, part], level_classes(track.levels[:, steps[part]]), first + part.start
             )
+            plain = folded.sum(axis=0)
+            softs = [layout.soft(plain), refine(folded, layout, plain)]
+            for soft in softs if offset == 0 else softs[1:]:
+                message = decode(soft[None])[0]
+                word = encode(message)
+                rho = correlation_of(plain, word, layout)
+                yield Look(payload=open_message(message, layout.key), word=word, rho=rho)
+
+
+def _parts(values: Floats, first: int, inside: Bools, layout: SoundLayout) -> list[slice]:
+    """The columns that the sync chips show as marked, and those of the peak if they differ much."""
+    columns = (first + np.arange(values.shape[1])) % COLUMNS
+    chips = layout.sync[:, columns]
+    match = (values * chips).sum(axis=0)
+    energy = (values * values * (chips != 0)).sum(axis=0)
+    own = np.flatnonzero(inside)
+    if not len(own):
+        return [slice(0, len(columns))]
+    peak = slice(int(own[0]), int(own[-1]) + 1)
+    gain = _PART_GAIN * float(match[peak].sum() / (energy[peak].sum() + 1e-9))
+    total = np.concatenate([[0.0], np.cumsum(gain * match - gain * gain * energy / 2)])
+    stop = int((total - np.minimum.accumulate(total)).argmax())
+    start = int(total[: stop + 1].argmin())
+    if stop - start < COLUMNS // 2 or gain <= 0:
+        return [peak]
+    common = max(min(stop, peak.stop) - max(start, peak.start), 0)
+    same = common > 0.85 * max(stop - start, peak.stop - peak.start)
+    return [peak] if same else [slice(start, stop), peak]
 
 
 def level_classes(levels: Floats) -> Ints:

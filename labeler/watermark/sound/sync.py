@@ -27,6 +27,7 @@ PERIOD = COLUMNS * STEPS_PER_CHIP
 SEGMENT = 640
 """Steps in a segment."""
 _BATCH = 8
+_DRIFT_PRICE = 0.7  # a drift must raise z by so much to be believed
 _DRIFT = 600e-6
 """Largest relative error of a clock that is looked for."""
 
@@ -185,7 +186,7 @@ def _tops(score: Floats, gate: float, most: int) -> Ints:
 def _distinct(found: list[Peak], most: int) -> list[Peak]:
     """The best peaks, without their immediate neighbours."""
     kept: list[Peak] = []
-    for peak in sorted(found, key=lambda peak: -peak.z):
+    for peak in sorted(found, key=lambda peak: (_DRIFT_PRICE if peak.drift else 0) - peak.z):
         if all(
             min((peak.phase - other.phase) % PERIOD, (other.phase - peak.phase) % PERIOD) > 3
             for other in kept
