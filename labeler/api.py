@@ -189,9 +189,7 @@ def verify_audio(samples: npt.NDArray[Any], rate: int, **options: Any) -> Report
     return verify_samples(samples, rate, VerifyOptions.of(**options))
 
 
-def label_frames(
-    frames: Iterable[npt.NDArray[np.uint8]], **options: Any
-) -> Iterator[npt.NDArray[np.uint8]]:
+def label_frames(frames: Iterable[npt.NDArray[np.uint8]], **options: Any) -> Iterator[npt.NDArray[np.uint8]]:
     """Label frames as they are made: the visible mark and the watermark; then encode them as you do.
 
     The file made of them gets the other layers with ``label_file(..., layers="metadata,credentials")`` and the

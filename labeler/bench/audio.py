@@ -8,13 +8,13 @@ from __future__ import annotations
 import argparse
 import hashlib
 import json
-import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+import click
 import cv2
 import numpy as np
 
@@ -367,11 +367,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
         attacks=load_grid(options.grid, names=chosen),
         strength=options.strength,
         repeats=options.repeats,
-        progress=lambda text: print(text, file=sys.stderr, flush=True),
+        progress=lambda text: click.echo(text, err=True),
     )
     if options.json:
         options.json.write_text(json.dumps(result.to_dict(), indent=1), encoding="utf-8")
-    print(markdown(result), end="")
+    click.echo(markdown(result), nl=False)
     return 0
 
 

@@ -18,6 +18,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+import click
 import cv2
 import numpy as np
 
@@ -175,7 +176,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("log", type=Path)
     parser.add_argument("--count", type=int, default=400)
     options = parser.parse_args(arguments)
-    print(json.dumps(run(options.folder, options.log, count=options.count)))
+    click.echo(json.dumps(run(options.folder, options.log, count=options.count)))
     return 0
 
 

@@ -109,7 +109,9 @@ def real_labels() -> list[dict[str, object]]:
     path = SHARED / "aigc" / "examples.json"
     if not path.exists():
         return []
-    return [e for e in json.loads(path.read_text("utf-8")) if str(e["text"]).strip().startswith(("{", "AIGC"))]
+    return [
+        e for e in json.loads(path.read_text("utf-8")) if str(e["text"]).strip().startswith(("{", "AIGC"))
+    ]
 
 
 def carried(name: str, text: str) -> bytes:
