@@ -282,7 +282,9 @@ def reverb(scene: Scene, rng: np.random.Generator, *, seconds: float = 0.6, wet_
     tail[0] = 1
     size = 1 << (len(scene.samples) + len(tail)).bit_length()
     spectrum = np.fft.rfft(scene.samples, size, axis=0) * np.fft.rfft(tail, size)[:, None]
-    return scene.with_samples(np.asarray(np.fft.irfft(spectrum, axis=0)[: len(scene.samples)] * 0.7, np.float32))
+    return scene.with_samples(
+        np.asarray(np.fft.irfft(spectrum, axis=0)[: len(scene.samples)] * 0.7, np.float32)
+    )
 
 
 @operation
