@@ -27,7 +27,7 @@ from labeler.watermark.audio import detect, embed
 __all__ = ["SoundOutcome", "SoundQuality", "SoundRun", "load_sound", "markdown", "run", "sounds", "summary"]
 
 SCHEMA = "labeler/robustness-audio/1"
-TUNING = ("m_guitar", "m_spl", "m_wz1", "s02_libri", "s07_czech")
+TUNING = ("m_castanets", "m_guitar", "m_spl", "m_wz1", "s02_libri", "s07_czech")
 """Clips of the shared data that parameters were tuned on; all others are for reports."""
 _EXTENSIONS = {".flac": "flac", ".wav": "wav"}
 _SPEECH, _MUSIC = "s02_libri", "m_wz1"  # beds, from the tuning clips

@@ -1,8 +1,8 @@
 """How deep the gain of every chip may go: masking by unrest, the level law, and a tilt.
 
-``delta = r clip(s / 4.5, 0.5, 1) clip(0.07 + (R - C) / 30, 0.07, 1.25) t`` dB. A steady tone hides little: s is the
+``delta = r clip(s / 4.5, 0.8, 1) clip((R - 3 - C) / 30, 0.04, 1.1) t`` dB. A steady tone hides less: s is the
 local unrest. A chip far below the loudest chips of its surroundings may change more, since it adds little
-power; R is the 97th percentile of the chip levels C around, or the level of the whole spectrum less 12 dB if
+power; R is the 97th percentile of the chip levels C around, or the level of the whole spectrum less 13 dB if
 that is higher, so that sounds whose power lies below the bands are marked more deeply in them. The tilt t falls
 from 1.3 at the lowest band to 0.7 at the highest: telephones and low bit rates keep the low ones.
 """
@@ -16,13 +16,14 @@ from labeler.watermark.sound.profile import BANDS, Floats
 
 __all__ = ["STRENGTHS", "depth", "reference_level"]
 
-STRENGTHS = {"gentle": 1.6, "default": 2.2, "strong": 2.9}
+STRENGTHS = {"gentle": 2.2, "default": 3.0, "strong": 3.9}
 """r of each strength, dB."""
-_UNREST, _UNREST_MIN, _UNREST_MAX = 4.5, 0.5, 1.0
-_LOUD, _SLOPE, _QUIET = 0.07, 30.0, 1.25
+_UNREST, _UNREST_MIN, _UNREST_MAX = 4.5, 0.8, 1.0
+_SLOPE, _BELOW = 30.0, 3.0  # dB
+_LOUD, _QUIET = 0.04, 1.1
 _TILT = (1.3, 0.7)
 _PERCENTILE = 97
-_FULL_BAND = 12.0
+_FULL_BAND = 13.0
 
 
 def reference_level(levels: Floats, full: Floats) -> float:
@@ -40,6 +41,6 @@ def depth(levels: Floats, reference: float, strength: float) -> Floats:
     """Depth of every chip of levels (40, n), dB."""
     scale = local_rms(neighbours_removed(levels, 1, 0.5, 0.3), 5, 3, 1.0)
     masking = np.clip(scale / _UNREST, _UNREST_MIN, _UNREST_MAX)
-    law = np.clip(_LOUD + (reference - levels) / _SLOPE, _LOUD, _QUIET)
+    law = np.clip((reference - _BELOW - levels) / _SLOPE, _LOUD, _QUIET)
     tilt = np.linspace(*_TILT, BANDS)[:, None]
     return np.asarray(strength * tilt * masking * law, np.float32)
