@@ -51,7 +51,7 @@ _SECONDS_WEAK = 5.0
 _CHAPTER = 300 * RATE
 _CHAPTER_OVERLAP = 20 * RATE
 _TRACE_LOG10 = -6.0
-_GAP = 0.35  # s, between stretches of the same mark that are told as one
+_GAP = 1.0  # s, between stretches of the same mark that are told as one
 _BLOCK = 1 << 18
 
 
