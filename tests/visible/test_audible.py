@@ -284,6 +284,14 @@ def test_one_channel_turned_over_hides_nothing() -> None:
     assert len(audio.detect(out, RATE).evidence) == 3
 
 
+def test_a_wide_programme_hides_nothing() -> None:
+    """What is louder in the difference of the channels than in their sum, before and after the mark."""
+    low, high = programme(20, seed=1)[:, 0], programme(20, seed=2)[:, 0]
+    wide = np.stack([low + 0.2 * high, -low + 0.2 * high], axis=1)
+    out = audio.apply(wide, audio.prepare(RATE, 2, kind="both", loudness=loudness(wide, RATE)))
+    assert len(audio.detect(out, RATE).evidence) == 3
+
+
 def test_a_prompt_of_ones_own() -> None:
     rng = np.random.default_rng(2)
     own = rng.normal(size=2 * RATE).astype(np.float32)
@@ -321,7 +329,7 @@ def test_memory_is_bounded() -> None:
         seeker.push(block)
         most = max(most, sum(map(len, marker._held)))
     assert most < 18 * RATE
-    assert len(seeker._rows) < 6000 and len(seeker._features._rest) < RATE
+    assert len(seeker._rows) < 6000 and seeker._features._rest.size < RATE
     assert len(marker.flush()) < 18 * RATE and len(marker.spans) == 1
 
 

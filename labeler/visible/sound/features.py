@@ -1,14 +1,15 @@
 """What the detector looks at: magnitudes of a few tones and of speech bands, 125 times a second, as a stream.
 
-The sound is made mono (the middle, or the side where it is stronger: a channel turned over cancels the middle),
-brought below 32 kHz by averaging neighbours, and analysed with Hann windows of 32 ms every 8 ms. Bands are given
-in Hz, so that every sample rate yields the same features.
+The front pair of channels is brought below 32 kHz by averaging neighbours and analysed with Hann windows of 32 ms every
+8 ms; the powers of both are added, so that nothing cancels when one is turned over. Bands are given in Hz, so that
+every sample rate yields the same features.
 """
 
 from __future__ import annotations
 
 import cv2
 import numpy as np
+import numpy.typing as npt
 
 from labeler.visible.sound.loudness import Floats, front
 from labeler.visible.sound.rhythm import FREQUENCY
@@ -66,7 +67,7 @@ class Features:
         window = np.hanning(self._size + 2)[1:-1]
         self._window = (window / window.sum() * 2).astype(np.float32)
         self._loose = np.zeros((0, self._channels), np.float32)
-        self._rest = np.zeros(0, np.float32)
+        self._rest = np.zeros((self._channels, 0), np.float32)
         self._dropped = 0  # samples before the rest
         self._count = 0  # windows made so far
 
@@ -75,33 +76,31 @@ class Features:
         block = np.concatenate([self._loose, block[:, : self._channels]])
         whole = len(block) // self._factor * self._factor
         self._loose = block[whole:].copy()
-        mono = self._mono(block[:whole]).reshape(-1, self._factor).mean(axis=1)
-        self._rest = np.concatenate([self._rest, mono])
-        end = self._dropped + len(self._rest)
-        count = max(0, int((end - self._size) / (HOP * self._rate)) + 1) if end >= self._size else 0
-        starts = np.rint(np.arange(self._count, count) * (HOP * self._rate)).astype(np.int64)
+        block = np.clip(np.nan_to_num(block[:whole], posinf=0, neginf=0), -8, 8)
+        slow = block.reshape(-1, self._factor, self._channels).mean(axis=1)
+        self._rest = np.concatenate([self._rest, slow.T], axis=1)
+        hop = HOP * self._rate
+        end = self._dropped + self._rest.shape[1]
+        count = max(0, int((end - self._size) / hop) + 1) if end >= self._size else 0
+        starts = np.rint(np.arange(self._count, count) * hop).astype(np.int64)
         starts = starts[starts + self._size <= end] - self._dropped
+        power = np.zeros((len(starts), len(TONES) + BANDS), np.float32)
         if not len(starts):
-            return np.zeros((0, len(TONES) + BANDS), np.float32)
-        frames = np.zeros((len(starts), self._transform), np.float32)
-        frames[:, : self._size] = np.lib.stride_tricks.sliding_window_view(self._rest, self._size)[starts]
-        frames[:, : self._size] *= self._window
+            return power
+        for channel in self._rest:
+            power += self._power(channel, starts)
         self._count += len(starts)
-        used = int(np.rint(self._count * (HOP * self._rate))) - self._dropped
-        used = min(used, len(self._rest))
-        self._rest, self._dropped = self._rest[used:].copy(), self._dropped + used
+        used = min(int(np.rint(self._count * hop)) - self._dropped, self._rest.shape[1])
+        self._rest, self._dropped = self._rest[:, used:].copy(), self._dropped + used
+        return power / np.float32(self._channels)
+
+    def _power(self, channel: Floats, starts: npt.NDArray[np.int64]) -> Floats:
+        """Power in the tones and bands of one channel's windows, (windows, tones + bands)."""
+        frames = np.zeros((len(starts), self._transform), np.float32)
+        frames[:, : self._size] = np.lib.stride_tricks.sliding_window_view(channel, self._size)[starts]
+        frames[:, : self._size] *= self._window
         spectrum = cv2.dft(frames, flags=cv2.DFT_ROWS)  # packed: re 0, re 1, im 1, re 2, im 2, ...
         parts = spectrum[:, 1 : 2 * self._bins - 1]
         power = np.zeros((len(starts), self._bins), np.float32)
         np.add(parts[:, ::2] ** 2, parts[:, 1::2] ** 2, out=power[:, 1:])
         return power @ self._weights
-
-    def _mono(self, block: Floats) -> Floats:
-        """The middle, or the side where it is stronger, (m,)."""
-        if self._channels == 1:
-            mono = block[:, 0]
-        else:
-            middle = (block[:, 0] + block[:, 1]) * np.float32(0.5)
-            side = (block[:, 0] - block[:, 1]) * np.float32(0.5)
-            mono = middle if np.dot(middle, middle) >= np.dot(side, side) else side
-        return np.clip(np.nan_to_num(mono, posinf=0, neginf=0), -8, 8)
