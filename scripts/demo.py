@@ -40,7 +40,7 @@ def main() -> None:
     labeler("verify", travelled)
     print("\nA labelled melody, sped up by 3 % and sent as Opus at 32 kbit/s:")
     labeler("verify", sound(out / "labelled" / "melody.mp3", out / "travelled.opus"))
-    print("\nA labelled clip, compressed once more (H.264, CRF 23), all metadata gone; docs/watermark-video.md has the limits:")
+    print("\nA labelled clip, compressed once more (H.264, CRF 23), all metadata gone:")
     labeler("verify", video(out / "labelled" / "lanterns.mov", out / "travelled.mp4"))
     print("\nSamples as they were, without labels:")
     labeler("verify", "samples/landscape.jpg", "samples/melody.mp3", expect=1)
