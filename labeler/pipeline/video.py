@@ -42,6 +42,8 @@ _FRAMES = 60
 _STEP = 1.0
 """Seconds between frames that are looked at in a long one."""
 _MOST = 3600
+_SMOOTH = 1.6
+"""Scale of the strong mark for clips too smooth for the default one."""
 _GENTLE = 0.7
 """Strength of a gentle mark over the default's."""
 
@@ -132,7 +134,7 @@ def _mark(
     assert source.file is not None
     strength, factor = ("default", _GENTLE) if options.strength == "gentle" else (options.strength, 1.0)
 
-    def make(scale: float) -> watermark.VideoMark:
+    def make(scale: float, strength: str = strength) -> watermark.VideoMark:
         return watermark.prepare(
             clip.width,
             clip.height,
@@ -148,6 +150,8 @@ def _mark(
     if options.fast or options.hardware:  # the hardware's encoder is not tried out
         return mark
     tuned = try_out(source.file, clip, make, scratch, strength=strength, **_encoding(options))
+    if tuned.limited == "delivery" and strength == "default":  # so smooth that its caps leave nothing to read
+        return make(_SMOOTH, "strong")
     return make(tuned.scale * factor)
 
 

@@ -11,7 +11,7 @@ No process is started here: the caller encodes.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, TypeAlias
 
 import cv2
@@ -30,6 +30,9 @@ FAST_SCALE = 0.8
 _LOSS_PER_VIF = 100.0
 _LOSS_FRAMES = 8
 _MARGIN_SLOPE = 26.0  # dB for ten times the strength
+_DELIVERED = 4.0
+"""dB of margin that the delivered clip itself must have, whatever that costs."""
+_MOST = 4.0
 _STEP_MAX = 2.0  # the scale changes at most so much from trial to trial
 _VIF_NOISE = 2.0
 
@@ -93,7 +96,7 @@ class Tuned:
         margin: dB after the second encode, predicted for that scale.
         loss: predicted quality loss, about points of VMAF.
         growth: predicted growth of the size.
-        limited: what held the strength back: ``quality``, ``size``, ``range`` or "".
+        limited: what decided the strength: ``quality``, ``size``, ``range``, ``delivery`` or "".
     """
 
     scale: float
@@ -135,6 +138,9 @@ def tune(
         loss = loss_of(frames, plain.delivered, trial.delivered, bit_depth)
         growth = trial.size / max(plain.size, 1) - 1
         result = _next(goal, scale, margin, loss, growth)
+        least = scale * 10 ** ((_DELIVERED - mark.margin(_spread(trial.delivered, 60))) / _MARGIN_SLOPE)
+        if least > result.scale:  # a mark that cannot be read as delivered is worth nothing
+            result = replace(result, scale=min(least, _STEP_MAX * scale, _MOST), limited="delivery")
         if abs(result.scale / scale - 1) < 0.06:
             break
         scale = result.scale
