@@ -25,8 +25,9 @@ import numpy.typing as npt
 from labeler.bench.video_attacks import Attack, Clip, Footage, cut, decode, encode, load, recode
 from labeler.core.keys import PUBLIC_KEY, WatermarkKey
 from labeler.media import ffmpeg as process
-from labeler.watermark.motion.strength import GOALS, Trial, tune
-from labeler.watermark.video import Detector, VideoMark, prepare
+from labeler.watermark.motion.frames import Grain
+from labeler.watermark.motion.strength import GOALS, Trial, Tuned, tune
+from labeler.watermark.video import Detector, VideoMark, grain_of, prepare
 
 __all__ = ["Record", "flat_rms", "main", "markdown", "measure", "read_log", "vmaf"]
 
@@ -58,6 +59,7 @@ class Record:
         size: "WxH".
         frames: number of frames.
         scale: chosen by the probe.
+        grain: likewise.
         rms: of the mark over all frames, levels.
         flat_rms: of the mark in flat static areas, levels, or None without such areas.
         vmaf: of the unmarked delivery.
@@ -76,6 +78,7 @@ class Record:
     size: str
     frames: int
     scale: float
+    grain: Grain
     rms: float
     flat_rms: float | None
     vmaf: float
@@ -96,8 +99,8 @@ def measure(
     with tempfile.TemporaryDirectory(prefix="labeler-bench-") as name:
         work = Path(name)
         footage = cut(folder, clip)
-        scale = probe(footage, payload, key, strength, work)
-        marked, embed_ms = mark(footage, payload, key, strength, scale)
+        tuned = probe(footage, payload, key, strength, work)
+        marked, embed_ms = mark(footage, payload, key, strength, tuned.scale, tuned.grain)
         plain_size = encode(footage, work / "plain.mkv", crf=DELIVERY_CRF)
         marked_size = encode(marked, work / "marked.mkv", crf=DELIVERY_CRF)
         quality = vmaf(footage, work / "plain.mkv", work)
@@ -128,7 +131,8 @@ def measure(
             strength=strength,
             size=f"{footage.width}x{footage.height}",
             frames=len(footage.frames),
-            scale=round(scale, 3),
+            scale=round(tuned.scale, 3),
+            grain=tuned.grain,
             rms=round(float(np.sqrt((change.astype(np.float32) ** 2).mean())), 3),
             flat_rms=flat_rms(footage.luma, marked.luma),
             vmaf=round(quality, 3),
@@ -150,11 +154,11 @@ def _samples(luma: Frames, count: int = 12) -> list[Frames]:
     return [luma[i] for i in np.unique(np.linspace(0, len(luma) - 1, count).astype(int))]
 
 
-def probe(footage: Footage, payload: bytes, key: WatermarkKey, strength: str, work: Path) -> float:
-    """The scale that :func:`tune` finds on the whole clip."""
+def probe(footage: Footage, payload: bytes, key: WatermarkKey, strength: str, work: Path) -> Tuned:
+    """What :func:`tune` finds on the whole clip."""
     samples = _samples(footage.luma)
 
-    def make(scale: float) -> VideoMark:
+    def make(scale: float, grain: Grain) -> VideoMark:
         return prepare(
             footage.width,
             footage.height,
@@ -163,6 +167,7 @@ def probe(footage: Footage, payload: bytes, key: WatermarkKey, strength: str, wo
             strength=strength,
             sample_luma=samples,
             scale=scale,
+            grain=grain,
         )
 
     def attempt(planes: Iterable[Any], again: bool) -> Trial:
@@ -175,16 +180,22 @@ def probe(footage: Footage, payload: bytes, key: WatermarkKey, strength: str, wo
         delivered = decode(work / "probe.mkv")
         if not again:
             return Trial(size=size, delivered=list(delivered.luma))
-        recode(work / "probe.mkv", work / "again.mkv", "", "h264", GOALS[strength].crf)
+        recode(work / "probe.mkv", work / "again.mkv", "", "h264-veryfast", GOALS[strength].crf)
         return Trial(
             size=size, delivered=list(delivered.luma), attacked=list(decode(work / "again.mkv").luma)
         )
 
-    return tune(list(footage.luma), make, attempt, strength=strength).scale
+    grain = grain_of(footage.width, footage.height)
+    return tune(list(footage.luma), make, attempt, grain=grain, strength=strength)
 
 
 def mark(
-    footage: Footage, payload: bytes, key: WatermarkKey, strength: str, scale: float
+    footage: Footage,
+    payload: bytes,
+    key: WatermarkKey,
+    strength: str,
+    scale: float,
+    grain: Grain | None = None,
 ) -> tuple[Footage, float]:
     """A marked copy, and the CPU time of ``apply`` in ms a frame."""
     marked = Footage(
@@ -198,6 +209,7 @@ def mark(
         strength=strength,
         sample_luma=_samples(footage.luma),
         scale=scale,
+        grain=grain,
     )
     start = time.process_time()
     for index, plane in enumerate(marked.luma):

@@ -26,20 +26,21 @@ SECONDS = 4.0
 _TIMEOUT = 300.0
 
 ENCODERS: dict[str, dict[str, Any]] = {
-    "h264": {"vcodec": "libx264", "preset": "veryfast", "threads": 1},
+    "h264": {"vcodec": "libx264", "preset": "medium", "threads": 1},
+    "h264-veryfast": {"vcodec": "libx264", "preset": "veryfast", "threads": 1},
     "hevc": {
         "vcodec": "libx265",
-        "preset": "ultrafast",
+        "preset": "fast",
         "x265-params": "pools=1:frame-threads=1:log-level=error",
     },
     "vp9": {
         "vcodec": "libvpx-vp9",
-        "deadline": "realtime",
-        "cpu-used": 8,
+        "deadline": "good",
+        "cpu-used": 4,
         "video_bitrate": 0,
         "threads": 1,
     },
-    "av1": {"vcodec": "libsvtav1", "preset": 11, "svtav1-params": "lp=1"},
+    "av1": {"vcodec": "libsvtav1", "preset": 8, "svtav1-params": "lp=1"},
 }
 """Encoders by name; one thread each."""
 
@@ -162,7 +163,7 @@ def _read(stream: Any, filters: str, path: Path) -> Footage:
     return Footage(frames=whole[:, mark:].copy(), width=width, height=height, rate=int(over) / int(under))
 
 
-def encode(footage: Footage, path: Path, *, codec: str = "h264", crf: int = 20) -> int:
+def encode(footage: Footage, path: Path, *, codec: str = "h264-veryfast", crf: int = 20) -> int:
     """Encode frames to a Matroska file; its size in bytes."""
     import ffmpeg
 

@@ -19,8 +19,10 @@ from labeler.media.video.decode import Frame, Plane, frames
 from labeler.media.video.encode import Encoder
 from labeler.media.video.info import VideoInfo
 from labeler.media.video.probe import probe
+from labeler.watermark.motion.frames import Grain
 from labeler.watermark.motion.marking import VideoMark
 from labeler.watermark.motion.strength import GOALS, Trial, Tuned, tune
+from labeler.watermark.video import grain_of
 
 __all__ = ["try_out"]
 
@@ -69,7 +71,7 @@ class _Planes(Sequence[Plane]):
 def try_out(
     path: Path,
     clip: VideoInfo,
-    make: Callable[[float], VideoMark],
+    make: Callable[[float, Grain], VideoMark],
     scratch: Scratch,
     *,
     strength: str,
@@ -77,12 +79,12 @@ def try_out(
     quality: float | None = None,
     preset: str | None = None,
 ) -> Tuned:
-    """Find the scale of the mark for a clip.
+    """Find scale and grain of the mark for a clip.
 
     Args:
         path: the clip.
         clip: of ``probe``.
-        make: the mark of a given scale.
+        make: the mark of a given scale and grain.
         scratch: gives temporary files.
         strength: ``default`` or ``strong``.
         codec: that the clip will be delivered in.
@@ -114,7 +116,8 @@ def try_out(
         return dataclasses.replace(trial, attacked=_decoded(attacked, scratch))
 
     source = _Planes(scratch(), clip).fill(frame.y for frame in _piece(path, clip))
-    return tune(source, make, attempt, strength=strength, bit_depth=clip.layout.depth)
+    grain = grain_of(clip.width, clip.height)
+    return tune(source, make, attempt, grain=grain, strength=strength, bit_depth=clip.layout.depth)
 
 
 def _piece(path: Path, clip: VideoInfo) -> Generator[Frame, None, None]:

@@ -31,6 +31,7 @@ from labeler.visible import video as visible
 from labeler.visible.image import MarkDoesNotFit
 from labeler.visible.wording import wording
 from labeler.watermark import video as watermark
+from labeler.watermark.motion.frames import Grain
 from labeler.watermark.motion.strength import FAST_SCALE
 
 __all__ = ["apply", "detect"]
@@ -134,7 +135,7 @@ def _mark(
     assert source.file is not None
     strength, factor = ("default", _GENTLE) if options.strength == "gentle" else (options.strength, 1.0)
 
-    def make(scale: float, strength: str = strength) -> watermark.VideoMark:
+    def make(scale: float, grain: Grain | None = None, strength: str = strength) -> watermark.VideoMark:
         return watermark.prepare(
             clip.width,
             clip.height,
@@ -144,6 +145,7 @@ def _mark(
             sample_luma=[plane for _, plane in samples],
             bit_depth=clip.layout.depth,
             scale=scale,
+            grain=grain,
         )
 
     mark = make(FAST_SCALE * factor)
@@ -151,8 +153,8 @@ def _mark(
         return mark
     tuned = try_out(source.file, clip, make, scratch, strength=strength, **_encoding(options))
     if tuned.limited == "delivery" and strength == "default":  # so smooth that its caps leave nothing to read
-        return make(_SMOOTH, "strong")
-    return make(tuned.scale * factor)
+        return make(_SMOOTH, tuned.grain, "strong")
+    return make(tuned.scale * factor, tuned.grain)
 
 
 def _sound_track(

@@ -44,7 +44,8 @@ Complexes: TypeAlias = npt.NDArray[np.complex64]
 _SIGMA_HIGH_PASS = 3.0  # working px
 _SIGMA_ENERGY = 2.5
 _CLIP = 3.0
-_FLOOR = 0.02
+FLOOR = 0.02
+"""Floor of the local variance of pictures, squared levels; also relative to its mean."""
 BLOCK = 4
 _SIGMA_GUIDE = 1.5  # blocks
 _RIDGE = 0.5
@@ -57,10 +58,12 @@ class HostEnergy:
     Attributes:
         high: (h, w) float32, plane minus its Gaussian low-pass.
         energy: (h/4, w/4) float32, mean of ``high`` squared over blocks of 4 x 4.
+        floor: variance below which a place counts as flat, squared levels.
     """
 
     high: Floats
     energy: Floats
+    floor: float = FLOOR
 
 
 def high_pass(plane: Floats, tile: int = TILE) -> Floats:
@@ -73,10 +76,10 @@ def high_pass(plane: Floats, tile: int = TILE) -> Floats:
     return np.asarray(cv2.subtract(plane, low), np.float32)
 
 
-def host_energy(plane: Floats, tile: int = TILE) -> HostEnergy:
+def host_energy(plane: Floats, tile: int = TILE, floor: float = FLOOR) -> HostEnergy:
     """High-pass plane and block energies of a plane whose tile is ``tile`` px."""
     high = high_pass(plane, tile)
-    return HostEnergy(high=high, energy=block_mean(cv2.multiply(high, high)))
+    return HostEnergy(high=high, energy=block_mean(cv2.multiply(high, high)), floor=floor)
 
 
 def block_mean(plane: Any) -> Floats:
@@ -115,10 +118,10 @@ def chroma_energy(luma: Floats, blue: Floats, red: Floats) -> HostEnergy:
     return HostEnergy(high=np.asarray(rest, np.float32), energy=block_mean(cv2.multiply(rest, rest)))
 
 
-def local_variance(energy: Floats, tile: int = TILE) -> Floats:
-    """Variance map for whitening: energies smoothed by a Gaussian of 5 working px, with a relative floor."""
-    smooth = cv2.GaussianBlur(energy, (0, 0), _SIGMA_ENERGY * tile / TILE / BLOCK)
-    return np.asarray(smooth + np.float32(_FLOOR * float(smooth.mean()) + _FLOOR), np.float32)
+def local_variance(host: HostEnergy, tile: int = TILE) -> Floats:
+    """Variance map for whitening: energies smoothed by a Gaussian of 5 working px, with its floors."""
+    smooth = cv2.GaussianBlur(host.energy, (0, 0), _SIGMA_ENERGY * tile / TILE / BLOCK)
+    return np.asarray(smooth + np.float32(FLOOR * float(smooth.mean()) + host.floor), np.float32)
 
 
 def whiten(host: HostEnergy, tile: int = TILE) -> Floats:
@@ -128,7 +131,7 @@ def whiten(host: HostEnergy, tile: int = TILE) -> Floats:
         (h, w) float32.
     """
     size = (host.high.shape[1], host.high.shape[0])
-    variance = local_variance(host.energy, tile)
+    variance = local_variance(host, tile)
     inverse = cv2.resize(cv2.pow(variance, -0.5), size, interpolation=cv2.INTER_LINEAR)
     weight = cv2.resize(cv2.pow(variance, -0.3), size, interpolation=cv2.INTER_LINEAR)
     normal = cv2.multiply(host.high, inverse)

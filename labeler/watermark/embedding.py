@@ -107,7 +107,7 @@ def plan_carrier(
 
 def answer_of(host: HostEnergy, scale: Floats, *, tile: int = TILE) -> float:
     """What a line of amplitude 1 in a tile of local rms ``scale`` adds to the whitened, folded plane."""
-    variance = local_variance(host.energy, tile)
+    variance = local_variance(host, tile)
     if scale.shape != variance.shape:
         scale = np.asarray(cv2.resize(scale, variance.shape[::-1], interpolation=cv2.INTER_AREA), np.float32)
     area = host.high.shape[0] * host.high.shape[1]

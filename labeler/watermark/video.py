@@ -21,7 +21,7 @@ from labeler.watermark.image import SIDE_MIN, CannotMark
 from labeler.watermark.layout import Layout
 from labeler.watermark.motion.evidence import Slot, Timeline
 from labeler.watermark.motion.finding import Found, find_in, look, search_all, trace_log10
-from labeler.watermark.motion.frames import half_shape, luma_half, whiten_frame
+from labeler.watermark.motion.frames import Grain, half_shape, luma_half, whiten_frame
 from labeler.watermark.motion.inner import inner_of
 from labeler.watermark.motion.marking import VideoMark, plan_word
 from labeler.watermark.motion.mask import FLAT_RMS
@@ -29,11 +29,13 @@ from labeler.watermark.motion.segments import runs, slot_scores
 
 __all__ = [
     "ALGORITHM",
+    "COARSE_MEAN_SIDE",
     "MEAN_SIDE_MIN",
     "STRENGTHS",
     "CannotMark",
     "Detector",
     "VideoMark",
+    "grain_of",
     "layout_of",
     "prepare",
 ]
@@ -46,6 +48,8 @@ ALGORITHM = "io.github.labeler.video.1"
 PURPOSE = "watermark/video/1"
 STRENGTHS = {"default": 0.9, "strong": 1.4}
 """Rms of the mark before caps for ``scale`` 1, grey levels of 8 bits."""
+COARSE_MEAN_SIDE = 425
+"""Frames with a smaller root of the area (px) get the coarse lattice unless a trial says otherwise."""
 MEAN_SIDE_MIN = 215
 """Smaller frames, by the root of their area (px), are not marked: the lines would pass their resolution."""
 _SIDE_READ = 32
@@ -66,6 +70,11 @@ def layout_of(key: WatermarkKey) -> Layout:
     return Layout.of_video(key.derive(PURPOSE))
 
 
+def grain_of(width: int, height: int) -> Grain:
+    """The grain that suits frames of that size (px), as far as can be told without a trial."""
+    return "coarse" if math.sqrt(width * height) < COARSE_MEAN_SIDE else "fine"
+
+
 def prepare(
     width: int,
     height: int,
@@ -76,6 +85,7 @@ def prepare(
     sample_luma: Sequence[Pixels],
     bit_depth: int = 8,
     scale: float = 1.0,
+    grain: Grain | None = None,
 ) -> VideoMark:
     """Plan the mark of a clip.
 
@@ -88,6 +98,7 @@ def prepare(
         sample_luma: (height, width) luma planes, some twelve spread over the clip, uint8 or uint16.
         bit_depth: of the samples, 8 to 16.
         scale: factor on the strength, from :func:`labeler.watermark.motion.strength.tune`.
+        grain: of the lattice; by the size of the frames if not given.
 
     Raises:
         CannotMark: the frames are too small or entirely flat.
@@ -107,7 +118,8 @@ def prepare(
         )
     if not sample_luma:
         raise ValueError("at least one sample frame is needed")
-    shape = half_shape(height, width)
+    grain = grain or grain_of(width, height)
+    shape = half_shape(height, width, grain)
     step = max(len(sample_luma) // _FRAMES_PLANNED, 1)
     samples = [luma_half(y, shape, bit_depth) for y in sample_luma[::step]]
     if all(float(np.ptp(luma)) <= _FLAT_RANGE for luma in samples):
@@ -121,6 +133,7 @@ def prepare(
     return VideoMark(
         width=width,
         height=height,
+        grain=grain,
         layout=layout,
         word=word,
         tile=tile,
@@ -232,7 +245,7 @@ class Detector:
         traces = []
         for slots in () if self._quick else reversed(views):
             for key, layout in pairs:
-                found, z = search_all(slots, layout)
+                found, z = search_all(slots, layout, inside=slots is not views[0])
                 if found is not None:
                     return self._present(slots, found, key, layout, pairs)
                 if trace_log10(z) < _TRACE_LOG10:

@@ -21,6 +21,7 @@ RECORD = Record(
     size="640x360",
     frames=100,
     scale=1.0,
+    grain="fine",
     rms=0.8,
     flat_rms=0.5,
     vmaf=95.0,

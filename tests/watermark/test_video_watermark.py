@@ -13,6 +13,7 @@ from labeler.core.keys import PUBLIC_KEY, WatermarkKey
 from labeler.errors import UsageError
 from labeler.types import State, WatermarkReport
 from labeler.watermark.motion.evidence import SLOTS_MAX, Timeline
+from labeler.watermark.motion.frames import GRAINS, Grain
 from labeler.watermark.motion.inner import inner_of
 from labeler.watermark.motion.segments import runs
 from labeler.watermark.motion.strength import GOALS, Trial, loss_of, tune
@@ -72,9 +73,9 @@ def clip() -> Frames:
     return footage()
 
 
-@pytest.fixture(scope="module")
-def mark_on(clip: Frames) -> Frames:
-    return marked(clip)
+@pytest.fixture(scope="module", params=GRAINS)
+def mark_on(clip: Frames, request: pytest.FixtureRequest) -> Frames:
+    return marked(clip, grain=request.param)
 
 
 def test_the_payload_comes_back_with_geometry_and_the_stretch(mark_on: Frames) -> None:
@@ -285,10 +286,10 @@ def test_tuning_stops_at_quality_and_at_what_is_needed(clip: Frames) -> None:
         delivered, size = jpeg(list(planes), quality)  # type: ignore[call-overload]
         return Trial(size=size, delivered=delivered, attacked=jpeg(delivered, 50)[0] if again else ())
 
-    def make(scale: float) -> VideoMark:
-        return plan(clip, scale=scale)
+    def make(scale: float, grain: Grain) -> VideoMark:
+        return plan(clip, scale=scale, grain=grain)
 
-    tuned = tune(list(clip), make, attempt)
+    tuned = tune(list(clip), make, attempt, grain="coarse")
     goal = GOALS["default"]
     assert goal.least * 0.5 <= tuned.scale <= goal.most
     assert tuned.loss <= goal.loss * 1.01 or tuned.scale <= goal.least
@@ -298,7 +299,7 @@ def test_tuning_stops_at_quality_and_at_what_is_needed(clip: Frames) -> None:
     assert loss_of(clip, delivered[0], delivered[2]) > loss_of(clip, delivered[0], delivered[1]) > 0
 
 
-def test_the_margin_tells_a_readable_clip_from_one_that_is_not(clip: Frames, mark_on: Frames) -> None:
+def test_the_margin_tells_a_readable_clip_from_one_that_is_not(clip: Frames) -> None:
     mark = plan(clip)
-    assert mark.margin(list(mark_on)) > 4
+    assert mark.margin(list(marked(clip))) > 4
     assert mark.margin(list(clip)) < -8

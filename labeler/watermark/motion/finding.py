@@ -29,7 +29,7 @@ from labeler.watermark.decoding import (
 from labeler.watermark.layout import CELL_CLASSES, Layout
 from labeler.watermark.motion import geometries
 from labeler.watermark.motion.evidence import Slot
-from labeler.watermark.motion.frames import HALF_TILE, whiten_sum
+from labeler.watermark.motion.frames import GRAINS, HALF_TILE, Grain, to_coarse, whiten_sum
 from labeler.watermark.motion.views import by_place, by_time, plain, sync_pattern
 from labeler.watermark.orientation import ORIENTATIONS, Orientation
 from labeler.watermark.reading import Reading
@@ -45,8 +45,8 @@ Planes: TypeAlias = Sequence[Floats]
 ACCEPT_LOG10 = -7.0
 """A finding is accepted when its log10 p over the whole search is below this."""
 _PROFILES = 2
-_VIEWS = 2 * 3
-"""The whole frame and the picture inside bars; plain sum, weighted by time, by place."""
+_VIEWS = 2 * 2 * 3
+"""The whole frame and the picture inside bars; two grains; plain sum, weighted by time, by place."""
 _PARTS = (2, 4)
 """Halves and quarters of the time are read alone,"""
 _SCENES, _SCENES_SEARCHED = 10, 2
@@ -56,6 +56,9 @@ _PARTS_MAX = sum(_PARTS) + _SCENES
 _SHARE_AS_IS, _SHARE_PARTS, _SHARE_TURNED, _SHARE_SEARCH = 0.4, 0.1, 0.1, 0.4
 """Parts of the error that the stages may spend."""
 _CANDIDATES = 14
+_AIDE = 0.4
+"""Share of the candidates for a second search: of a scene, or of the picture inside bars."""
+_CELLS_DECODED = 6
 _TURN_Z, _LOOK_Z = 2.0, 3.2
 """Sync statistic from which a turned clip, and a view of a candidate, are decoded."""
 _PATIENT_Z = 5.0
@@ -75,11 +78,13 @@ class Geometry:
     Attributes:
         stage: ``none``, ``part``, ``turned``, or the list of hypotheses that found it.
         orientation: flip and quarter turn, if that is all.
+        grain: of the lattice, as far as it was not searched for (a placement has it in its scale).
         placement: else the window of the lattice and where it lies; the class of its first cell is unknown.
     """
 
     stage: str
     orientation: Orientation = ORIENTATIONS[0]
+    grain: Grain = "fine"
     placement: Placement | None = None
 
     def pattern(self, layout: Layout, shape: tuple[int, ...]) -> Floats:
@@ -92,7 +97,8 @@ class Geometry:
     def align(self, plane: Floats) -> Floats:
         """A whitened half-resolution plane, brought onto the lattice; zero outside."""
         if self.placement is None:
-            return plane if self.orientation is ORIENTATIONS[0] else self.orientation.apply(plane)
+            plane = plane if self.orientation is ORIENTATIONS[0] else self.orientation.apply(plane)
+            return to_coarse(plane) if self.grain == "coarse" else plane
         matrix = np.linalg.inv(_HALF) @ self.placement.matrix @ _HALF
         magnified = math.sqrt(abs(np.linalg.det(matrix[:2, :2])))
         if magnified > 1.15:  # the window is smaller than the picture: no aliasing
@@ -127,8 +133,15 @@ def look(slots: Sequence[Slot], layout: Layout) -> Found | None:
         layout: the key's layout.
     """
     planes = [slot.plane for slot in slots]
-    found = _read(planes, layout, Geometry("none"), _VIEWS * _PROFILES / _SHARE_AS_IS)
-    return found or _in_parts(slots, layout, Geometry("part"), gate=2.5) or _turned(planes, layout)
+    for grain in GRAINS:
+        found = _read(planes, layout, Geometry("none", grain=grain), _VIEWS * _PROFILES / _SHARE_AS_IS)
+        if found is not None:
+            return found
+    for grain in GRAINS:
+        found = _in_parts(slots, layout, Geometry("part", grain=grain), gate=2.5)
+        if found is not None:
+            return found
+    return _turned(planes, layout)
 
 
 def find_in(slots: Sequence[Slot], layout: Layout, geometry: Geometry) -> Found | None:
@@ -139,31 +152,34 @@ def find_in(slots: Sequence[Slot], layout: Layout, geometry: Geometry) -> Found 
     )
 
 
-def search_all(slots: Sequence[Slot], layout: Layout) -> tuple[Found | None, float]:
+def search_all(slots: Sequence[Slot], layout: Layout, *, inside: bool = False) -> tuple[Found | None, float]:
     """Search all geometries, in the whole clip and in its longest scenes.
 
     Args:
         slots: of the clip, in order of time.
         layout: the key's layout.
+        inside: it is the picture inside bars: a shorter search, of the whole clip only.
 
     Returns:
         The mark or None, and the highest sync statistic seen.
     """
     best = 0.0
-    for first, stop in [(0, len(slots)), *_scenes(slots)[:_SCENES_SEARCHED]]:
-        found, z = _searched([slot.plane for slot in slots[first:stop]], layout)
+    whole = (0, len(slots))
+    for first, stop in [whole] if inside else [whole, *_scenes(slots)[:_SCENES_SEARCHED]]:
+        share = _AIDE if inside or (first, stop) != whole else 1.0
+        found, z = _searched([slot.plane for slot in slots[first:stop]], layout, share)
         if found is not None:
             return dataclasses.replace(found, slots=(first, stop)), z
         best = max(best, z)
     return None, best
 
 
-def _searched(planes: Planes, layout: Layout) -> tuple[Found | None, float]:
+def _searched(planes: Planes, layout: Layout, share: float) -> tuple[Found | None, float]:
     total = whiten_sum(plain(planes))
     field = field_of_half(total)
     looks = (1 + _SCENES_SEARCHED) * _CANDIDATES * _VIEWS * _PROFILES * CELL_CLASSES / _SHARE_SEARCH
     best = 0.0
-    for number, (stage, candidate) in enumerate(_candidates(field, layout)):
+    for number, (stage, candidate) in enumerate(_candidates(field, layout, share)):
         best = max(best, candidate.z)
         if number >= _CANDIDATES:
             break
@@ -205,27 +221,28 @@ def _scenes(slots: Sequence[Slot]) -> list[tuple[int, int]]:
 def _turned(planes: Planes, layout: Layout) -> Found | None:
     total = whiten_sum(plain(planes))
     scored = []
-    for orientation in ORIENTATIONS[1:]:
-        scored.append((_z(orientation.apply(total), layout), ORIENTATIONS.index(orientation)))
+    for index, orientation in enumerate(ORIENTATIONS[1:], start=1):
+        for grain in GRAINS:
+            geometry = Geometry("turned", orientation=orientation, grain=grain)
+            scored.append((_z(geometry.align(total), layout), index, geometry))
     looks = 7 * _VIEWS * _PROFILES / _SHARE_TURNED
-    for z, index in sorted(scored, reverse=True)[:3]:
+    for z, _, geometry in sorted(scored, key=lambda entry: -entry[0])[:3]:
         if z < _TURN_Z:
             break
-        geometry = Geometry("turned", orientation=ORIENTATIONS[index])
         found = _read(planes, layout, geometry, looks)
         if found is not None:
             return found
     return None
 
 
-def _candidates(field: Field, layout: Layout) -> Iterator[tuple[str, Candidate]]:
+def _candidates(field: Field, layout: Layout, share: float) -> Iterator[tuple[str, Candidate]]:
     tried: list[Candidate] = []
     for stage in geometries.stages():
         rough = search(field, layout, stage.matrices, keep=1.0, best=2 * stage.tries)
         better = sorted(
             (refine(field, layout, candidate, rigid=stage.rigid) for candidate in rough), key=lambda c: -c.z
         )
-        left = stage.tries
+        left = max(round(share * stage.tries), 1)
         for start in better:
             if start.z < _REFINED_Z or not left:
                 break
@@ -265,7 +282,7 @@ def _read(
         if sync_z(evidence, layout) < gate:
             continue
         if geometry.placement is not None:
-            decoded = decode_cells(evidence, layout)
+            decoded = decode_cells(evidence, layout, most=_CELLS_DECODED)
         else:
             seen = observe(evidence, layout)
             decoded = decode_payload(seen, layout)

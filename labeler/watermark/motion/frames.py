@@ -1,37 +1,71 @@
 """Frames as the video mark sees them: luma at half the working frame's resolution, whitened.
 
-The lines of the video layout end at 16 cycles a tile of 128 px, so half the resolution of the working frame (area
+The lines of the video layout end at 18 cycles a tile of 128 px, so half the resolution of the working frame (area
 320^2, tile 64 px) holds all of them at a quarter of the cost. The kernels of the image mark take the tile as a
 parameter.
+
+The lattice has two grains. The coarse one belongs to a smaller working frame, so its tile is 1.43 times as large on
+the picture: in small and blurred clips codecs leave nothing of the fine one.
 """
 
 from __future__ import annotations
 
-from typing import Any, TypeAlias
+from typing import Any, Literal, TypeAlias, get_args
 
 import cv2
 import numpy as np
 import numpy.typing as npt
 
-from labeler.watermark.analysis import host_energy, whiten
+from labeler.watermark.analysis import HostEnergy, host_energy, whiten
 from labeler.watermark.frame import FRAME, frame_size, reduce_to
 from labeler.watermark.layout import TILE
 
-__all__ = ["HALF_TILE", "half_shape", "luma_half", "whiten_frame", "whiten_sum"]
+__all__ = [
+    "COARSE",
+    "GRAINS",
+    "HALF_TILE",
+    "Grain",
+    "half_shape",
+    "host_of",
+    "luma_half",
+    "to_coarse",
+    "whiten_frame",
+    "whiten_sum",
+    "working_shape",
+]
 
 Floats: TypeAlias = npt.NDArray[np.float32]
 Pixels: TypeAlias = npt.NDArray[Any]
 
 HALF_TILE = TILE // 2
 """Period of the lattice in px of the half-resolution frame."""
+Grain: TypeAlias = Literal["fine", "coarse"]
+GRAINS: tuple[Grain, ...] = get_args(Grain)
+_SIDES: dict[Grain, int] = {"fine": FRAME, "coarse": 448}
+COARSE = _SIDES["coarse"] / _SIDES["fine"]
+"""Frequency of a coarse line in the fine working frame, over that of the fine line."""
+VARIANCE_FLOOR = 6.0
+"""Places of less variance (squared levels) count as flat. Codecs empty them of mark and picture alike; with the low
+floor of pictures, what little is left there would be read as loudly as the rest."""
 _SUM_SIGMA = 4.0  # half-resolution px
 _SUM_POWER = -0.4
 
 
-def half_shape(height: int, width: int) -> tuple[int, int]:
+def working_shape(height: int, width: int, grain: Grain = "fine") -> tuple[int, int]:
+    """Height and width of the working frame for a video of that size, px."""
+    return frame_size(height, width, _SIDES[grain])
+
+
+def half_shape(height: int, width: int, grain: Grain = "fine") -> tuple[int, int]:
     """Height and width of the half-resolution frame for a video of that size, px."""
-    rows, columns = frame_size(height, width, FRAME)
+    rows, columns = working_shape(height, width, grain)
     return rows // 2, columns // 2
+
+
+def to_coarse(plane: Floats) -> Floats:
+    """A whitened plane of the fine half-resolution frame, at the size of the coarse one."""
+    rows, columns = half_shape(plane.shape[0], plane.shape[1], "coarse")
+    return np.asarray(cv2.resize(plane, (columns, rows), interpolation=cv2.INTER_AREA), np.float32)
 
 
 def luma_half(y: Pixels, shape: tuple[int, int], bit_depth: int = 8) -> Floats:
@@ -48,7 +82,12 @@ def luma_half(y: Pixels, shape: tuple[int, int], bit_depth: int = 8) -> Floats:
 
 def whiten_frame(luma: Floats) -> Floats:
     """The whitened plane of one half-resolution frame, like that of a picture."""
-    return whiten(host_energy(luma, HALF_TILE), HALF_TILE)
+    return whiten(host_of(luma), HALF_TILE)
+
+
+def host_of(luma: Floats) -> HostEnergy:
+    """High-pass plane and energies of one half-resolution frame."""
+    return host_energy(luma, HALF_TILE, VARIANCE_FLOOR)
 
 
 def whiten_sum(total: Floats) -> Floats:

@@ -10,14 +10,22 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from labeler.watermark.analysis import host_energy, spectrum, whiten
+from labeler.watermark.analysis import spectrum, whiten
 from labeler.watermark.code import Bits
 from labeler.watermark.decoding import Evidence, observe
 from labeler.watermark.embedding import answer_of, choose, plan_folded, render, soften
-from labeler.watermark.frame import FRAME, frame_size
 from labeler.watermark.layout import Layout
 from labeler.watermark.message import candidates
-from labeler.watermark.motion.frames import HALF_TILE, half_shape, luma_half, whiten_frame, whiten_sum
+from labeler.watermark.motion.frames import (
+    HALF_TILE,
+    Grain,
+    half_shape,
+    host_of,
+    luma_half,
+    whiten_frame,
+    whiten_sum,
+    working_shape,
+)
 from labeler.watermark.motion.mask import local_rms
 from labeler.watermark.motion.views import by_time, sync_pattern
 
@@ -51,7 +59,7 @@ def plan_word(
     total = np.zeros_like(samples[0])
     answer = 0.0
     for luma in samples:
-        host = host_energy(luma, HALF_TILE)
+        host = host_of(luma)
         cv2.add(total, whiten(host, HALF_TILE), dst=total)
         answer += answer_of(host, local_rms(luma, None, strength=strength, flat=flat), tile=HALF_TILE)
     # The spectrum is normalised, so host and answer are compared as sums over the samples.
@@ -61,9 +69,11 @@ def plan_word(
     return word, render(plan, word, symbols[0], layout)
 
 
-def make_tile(tile: Floats, height: int, width: int) -> tuple[npt.NDArray[np.uint8], npt.NDArray[np.uint8]]:
+def make_tile(
+    tile: Floats, height: int, width: int, grain: Grain = "fine"
+) -> tuple[npt.NDArray[np.uint8], npt.NDArray[np.uint8]]:
     """The tile over a whole frame of that size: what is to be added and what taken away, bytes."""
-    rows, columns = frame_size(height, width, FRAME)
+    rows, columns = working_shape(height, width, grain)
     side = len(tile)
     spread = np.tile(tile, (-(-rows // side), -(-columns // side)))[:rows, :columns]
     method = cv2.INTER_AREA if rows > height else cv2.INTER_CUBIC
@@ -79,6 +89,7 @@ class VideoMark:
         height: of the frames, px.
         strength: rms over the frame before caps, grey levels of 8 bits.
         word: (384,) the code bits sent.
+        grain: of the lattice.
     """
 
     def __init__(
@@ -86,6 +97,7 @@ class VideoMark:
         *,
         width: int,
         height: int,
+        grain: Grain,
         layout: Layout,
         word: Bits,
         tile: Floats,
@@ -94,11 +106,11 @@ class VideoMark:
         bit_depth: int,
     ) -> None:
         self.width, self.height = width, height
-        self.strength, self.word = strength, word
+        self.strength, self.word, self.grain = strength, word, grain
         self._layout, self._tile = layout, tile
         self._flat, self._bit_depth = flat, bit_depth
-        self._plus, self._minus = make_tile(tile, height, width)
-        self._half = half_shape(height, width)
+        self._plus, self._minus = make_tile(tile, height, width, grain)
+        self._half = half_shape(height, width, grain)
         self._index: int | None = None
         self._made = 0
         self._before: tuple[int, Floats] | None = None

@@ -20,9 +20,9 @@ __all__ = ["FLAT_RMS", "local_rms"]
 
 Floats: TypeAlias = npt.NDArray[np.float32]
 
-FLAT_RMS = {"default": 0.47, "strong": 0.75}
+FLAT_RMS = {"default": 0.51, "strong": 0.78}
 """Local rms allowed without any texture, grey levels before rounding (which adds up to 0.08)."""
-_TEXTURE, _TEXTURE_FREE = 4.0, 0.4  # how fast the cap grows with the texture's energy, and from where on
+_TEXTURE, _TEXTURE_FREE = 30.0, 0.4  # how fast the cap grows with the texture's energy, and from where on
 _POWER = 0.06  # amplitude is energy to this power
 _ENERGY_MIN, _ENERGY_MAX = 2.0**2, 20.0**2
 _LOG_STEP = 12.0

@@ -3,7 +3,8 @@
 Clips differ by more than ten decibels in what the same mark costs and survives. So a piece of the clip is marked,
 encoded as it will be delivered, and encoded once more as a platform would. The margin of our own codeword after
 that says how strong the mark must be; what the delivered piece lost in quality and grew in size says how strong it
-may be. The second has the last word: without it, flat and quiet clips would be marked ever more strongly.
+may be. The second has the last word: without it, flat and quiet clips would be marked ever more strongly. If the
+grain that the size of the frames suggests falls short, the other one is tried as well.
 
 No process is started here: the caller encodes.
 """
@@ -18,6 +19,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
+from labeler.watermark.motion.frames import Grain
 from labeler.watermark.motion.marking import VideoMark
 
 __all__ = ["FAST_SCALE", "GOALS", "Goal", "Trial", "Tuned", "loss_of", "tune"]
@@ -30,10 +32,12 @@ FAST_SCALE = 0.8
 _LOSS_PER_VIF = 100.0
 _LOSS_FRAMES = 8
 _MARGIN_SLOPE = 26.0  # dB for ten times the strength
+_GROWTH_POWER = 1.5  # the size grows about so with the strength
 _DELIVERED = 4.0
 """dB of margin that the delivered clip itself must have, whatever that costs."""
 _MOST = 4.0
-_STEP_MAX = 2.0  # the scale changes at most so much from trial to trial
+_FIRST_SCALE, _NEAR = 1.4, 0.06  # a scale so near to the first is not tried again
+_STEP_MAX = 1.6  # the scale changes at most so much from trial to trial
 _VIF_NOISE = 2.0
 
 
@@ -67,8 +71,8 @@ class Goal:
 
 
 GOALS = {
-    "default": Goal(crf=32, tiers=((3.0, 1.3, 0.13), (9.0, 0.6, 0.06)), least=0.5, most=2.4),
-    "strong": Goal(crf=36, tiers=((3.0, 2.3, 0.24), (9.0, 1.2, 0.13)), least=0.6, most=2.8),
+    "default": Goal(crf=32, tiers=((3.0, 2.0, 0.16), (9.0, 0.7, 0.06)), least=0.5, most=3.5),
+    "strong": Goal(crf=36, tiers=((3.0, 3.5, 0.28), (9.0, 1.4, 0.13)), least=0.6, most=4.0),
 }
 
 
@@ -93,6 +97,7 @@ class Tuned:
 
     Attributes:
         scale: for :func:`labeler.watermark.video.prepare`.
+        grain: likewise.
         margin: dB after the second encode, predicted for that scale.
         loss: predicted quality loss, about points of VMAF.
         growth: predicted growth of the size.
@@ -100,6 +105,7 @@ class Tuned:
     """
 
     scale: float
+    grain: Grain
     margin: float
     loss: float
     growth: float
@@ -108,44 +114,47 @@ class Tuned:
 
 def tune(
     frames: Sequence[Pixels],
-    make: Callable[[float], VideoMark],
+    make: Callable[[float, Grain], VideoMark],
     attempt: Callable[[Iterable[Pixels], bool], Trial],
     *,
+    grain: Grain,
     strength: str = "default",
     bit_depth: int = 8,
-    rounds: int = 2,
 ) -> Tuned:
-    """Find the scale for a clip.
+    """Find scale and grain for a clip, in two or three trials with a mark and one without.
 
     Args:
         frames: (H, W) luma planes of a piece, in order; not changed.
-        make: a mark of a given scale, usually :func:`labeler.watermark.video.prepare` with all else fixed.
+        make: a mark of a given scale and grain, usually :func:`labeler.watermark.video.prepare` with all else fixed.
         attempt: encode these luma planes (with the clip's own chroma) as for delivery and decode; if the second
             argument is true, encode the result again with the CRF of the goal and decode that as well. The planes
             are made one by one as they are asked for.
         strength: ``default`` or ``strong``.
+        grain: the one to try first.
         bit_depth: of the samples.
-        rounds: trials with a mark; one delivery more is made without.
     """
     goal = GOALS[strength]
     plain = attempt(frames, False)
-    scale = 1.0
-    result: Tuned | None = None
-    for _ in range(rounds):
-        mark = make(scale)
+
+    def tried(scale: float, grain: Grain) -> Tuned:
+        mark = make(scale, grain)
         trial = attempt(_marked(frames, mark), True)
         margin = mark.margin(_spread(trial.attacked, 60))
         loss = loss_of(frames, plain.delivered, trial.delivered, bit_depth)
         growth = trial.size / max(plain.size, 1) - 1
-        result = _next(goal, scale, margin, loss, growth)
+        result = _next(goal, scale, grain, margin, loss, growth)
         least = scale * 10 ** ((_DELIVERED - mark.margin(_spread(trial.delivered, 60))) / _MARGIN_SLOPE)
         if least > result.scale:  # a mark that cannot be read as delivered is worth nothing
             result = replace(result, scale=min(least, _STEP_MAX * scale, _MOST), limited="delivery")
-        if abs(result.scale / scale - 1) < 0.06:
-            break
-        scale = result.scale
-    assert result is not None
-    return result
+        return result
+
+    first = tried(_FIRST_SCALE, grain)
+    if first.margin < goal.tiers[0][0]:
+        other: Grain = "fine" if grain == "coarse" else "coarse"
+        first = max(first, tried(_FIRST_SCALE, other), key=lambda tuned: tuned.margin)
+    if abs(first.scale / _FIRST_SCALE - 1) < _NEAR:
+        return first
+    return tried(first.scale, first.grain)
 
 
 def _marked(frames: Sequence[Pixels], mark: VideoMark) -> Iterator[Pixels]:
@@ -155,14 +164,14 @@ def _marked(frames: Sequence[Pixels], mark: VideoMark) -> Iterator[Pixels]:
         yield plane
 
 
-def _next(goal: Goal, scale: float, margin: float, loss: float, growth: float) -> Tuned:
+def _next(goal: Goal, scale: float, grain: Grain, margin: float, loss: float, growth: float) -> Tuned:
     """The scale that a trial recommends: what the margin needs, no more than quality and size allow."""
     options = []
     for wanted, most_loss, most_growth in goal.tiers:
         limits = {
             "": scale * 10 ** ((wanted - margin) / _MARGIN_SLOPE),
             "quality": scale * (most_loss / max(loss, 0.05)) ** 0.5,
-            "size": scale * most_growth / max(growth, 0.005),
+            "size": scale * (most_growth / max(growth, 0.005)) ** (1 / _GROWTH_POWER),
             "range": goal.most,
         }
         limited = min(limits, key=lambda name: limits[name])
@@ -173,9 +182,10 @@ def _next(goal: Goal, scale: float, margin: float, loss: float, growth: float) -
     change = chosen / scale
     return Tuned(
         scale=chosen,
+        grain=grain,
         margin=margin + _MARGIN_SLOPE * float(np.log10(change)),
         loss=loss * change**2,
-        growth=growth * change,
+        growth=growth * change**_GROWTH_POWER,
         limited=limited,
     )
 

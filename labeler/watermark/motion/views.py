@@ -25,7 +25,7 @@ Floats: TypeAlias = npt.NDArray[np.float32]
 Planes: TypeAlias = Sequence[Floats]
 
 _BLOCK = 32  # half-resolution px
-_WEIGHT_MIN, _PLACE_MIN = 0.12, 0.05
+_WEIGHT_MIN, _PLACE_MIN = 0.06, 0.05
 
 
 def plain(planes: Planes) -> Floats:
@@ -37,7 +37,7 @@ def plain(planes: Planes) -> Floats:
 
 
 def by_time(planes: Planes, pattern: Floats) -> Floats:
-    """The sum, each plane weighted by its own sync correlation, smoothed over neighbours.
+    """The sum, each plane weighted by its own sync correlation.
 
     Args:
         planes: (h, w) whitened slots in order of time.
@@ -47,8 +47,6 @@ def by_time(planes: Planes, pattern: Floats) -> Floats:
     score = np.array([float(plane.reshape(-1) @ flat) for plane in planes], np.float32)
     power = np.array([float(cv2.norm(plane, cv2.NORM_L2SQR)) for plane in planes], np.float32)
     score /= np.maximum(power, 1e-9)
-    if len(score) >= 3:
-        score = _smooth(score)
     weight = np.clip(score / max(float(score.max()), 1e-12), _WEIGHT_MIN, 1)
     total = np.zeros_like(planes[0])
     for plane, w in zip(planes, weight, strict=True):
