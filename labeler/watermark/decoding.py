@@ -293,13 +293,12 @@ def decode_at_once(observed: Observed, layout: Layout) -> Decoded | None:
     return None if payload is None else _decoded(payload, observed, message, layout, tables)
 
 
-def decode_cells(evidence: Evidence, layout: Layout, *, most: int = CELL_CLASSES) -> Decoded | None:
+def decode_cells(evidence: Evidence, layout: Layout) -> Decoded | None:
     """Decode all 16 assignments of cells; None if no tag fits.
 
     Args:
         evidence: spectra of one geometry, aligned with the lattice.
         layout: the key's layout.
-        most: so many assignments, whose code bits form the clearest clusters, are decoded in full.
     """
     chroma = evidence.chroma is not None
     tables = _tables(layout, chroma)
@@ -310,9 +309,8 @@ def decode_cells(evidence: Evidence, layout: Layout, *, most: int = CELL_CLASSES
     values = np.stack([observed.values for observed in seen])
     start = np.broadcast_to(fixed[:2].mean(axis=0), values.shape)
     soft = _gather(values * _refine(values, start, tables), tables)
-    clearest = np.argsort(-clustering(soft))[:most]
-    for batch, cells in ((_reliable, np.arange(CELL_CLASSES)), (decode, clearest)):
-        for cell, message in zip(cells, batch(soft[cells]), strict=True):
+    for batch in (_reliable, decode):
+        for cell, message in enumerate(batch(soft)):
             payload = open_message(message, layout.key)
             if payload is not None:
                 return _decoded(payload, seen[cell], message, layout, tables)

@@ -26,7 +26,7 @@ from labeler.watermark.decoding import (
     observe,
     sync_z,
 )
-from labeler.watermark.layout import CELL_CLASSES, Layout
+from labeler.watermark.layout import CELL_CLASSES, CELL_PERIOD, Layout
 from labeler.watermark.motion import geometries
 from labeler.watermark.motion.evidence import Slot
 from labeler.watermark.motion.frames import GRAINS, HALF_TILE, Grain, to_coarse, whiten_sum
@@ -58,11 +58,12 @@ _SHARE_AS_IS, _SHARE_PARTS, _SHARE_TURNED, _SHARE_SEARCH = 0.4, 0.1, 0.1, 0.4
 _CANDIDATES = 14
 _AIDE = 0.4
 """Share of the candidates for a second search: of a scene, or of the picture inside bars."""
-_CELLS_DECODED = 6
 _TURN_Z, _LOOK_Z = 2.0, 3.2
 """Sync statistic from which a turned clip, and a view of a candidate, are decoded."""
 _PATIENT_Z = 5.0
-"""Sync statistic from which a reading that does not decode gets a second chance."""
+"""Sync statistic from which a reading that does not decode gets a second chance;"""
+_CELLS_Z, _CELLS_PATIENT_Z = 5.9, 6.8
+"""likewise where the class of the first cell is unknown: each class alone, then patiently (noise shows some 6)."""
 _REGISTERED_GAIN = 0.3
 _REFINED_Z = 4.4
 """Sync statistic from which a refined hypothesis becomes a candidate."""
@@ -282,7 +283,7 @@ def _read(
         if sync_z(evidence, layout) < gate:
             continue
         if geometry.placement is not None:
-            decoded = decode_cells(evidence, layout, most=_CELLS_DECODED)
+            decoded = decode_cells(evidence, layout) or _thoroughly(evidence, layout)
         else:
             seen = observe(evidence, layout)
             decoded = decode_payload(seen, layout)
@@ -293,6 +294,20 @@ def _read(
         log10_p = accept_log10(decoded.rho, looks)
         if log10_p < ACCEPT_LOG10:
             return Found(decoded=decoded, geometry=geometry, log10_p=log10_p, slots=(0, len(planes)))
+    return None
+
+
+def _thoroughly(evidence: Evidence, layout: Layout) -> Decoded | None:
+    """Decode each assignment of cells alone, where the sync lines promise a mark."""
+    z = sync_z(evidence, layout)
+    for least, decode in ((_CELLS_Z, decode_payload), (_CELLS_PATIENT_Z, decode_patiently)):
+        if z < least:
+            break
+        for cell in range(CELL_CLASSES):
+            seen = observe(evidence, layout, row=cell // CELL_PERIOD, column=cell % CELL_PERIOD)
+            decoded = decode(seen, layout)
+            if decoded is not None:
+                return decoded
     return None
 
 
