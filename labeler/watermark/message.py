@@ -6,7 +6,7 @@ Bit layout, most significant first::
 
     masked payload = payload XOR HMAC-SHA256(K, "mask" || nonce)[0:8]
     tag            = HMAC-SHA256(K, "tag" || nonce || payload)[0:3]
-    K              = HKDF(master, salt = key id, info = "labeler/watermark/image/1")
+    K              = HKDF(master, salt = key id, info = "labeler/watermark/image/1"; audio/1, video/1 likewise)
 
 The nonce gives 256 unrelated codewords for one payload: the embedder sends one that suits the picture
 well, and averaging pictures of the same payload no longer reveals a codeword. The tag replaces a CRC: to
