@@ -27,7 +27,7 @@ __all__ = ["FAST_SCALE", "GOALS", "Goal", "Trial", "Tuned", "loss_of", "tune"]
 Floats: TypeAlias = npt.NDArray[np.float32]
 Pixels: TypeAlias = npt.NDArray[Any]
 
-FAST_SCALE = 0.8
+FAST_SCALE = 1.0
 """Scale without a probe."""
 _LOSS_PER_VIF = 100.0
 _LOSS_FRAMES = 8
@@ -71,8 +71,8 @@ class Goal:
 
 
 GOALS = {
-    "default": Goal(crf=32, tiers=((3.0, 2.0, 0.16), (9.0, 0.7, 0.06)), least=0.5, most=3.5),
-    "strong": Goal(crf=36, tiers=((3.0, 3.5, 0.28), (9.0, 1.4, 0.13)), least=0.6, most=4.0),
+    "default": Goal(crf=32, tiers=((3.0, 2.8, 0.155), (9.0, 0.7, 0.06)), least=0.5, most=3.5),
+    "strong": Goal(crf=36, tiers=((3.0, 3.8, 0.27), (9.0, 1.4, 0.13)), least=0.6, most=4.0),
 }
 
 
