@@ -72,13 +72,7 @@ def rewrite(
         change: for every chunk itself, its new data, or None to leave it out.
         new: kind and data of chunks to add.
     """
-    pieces: list[Piece] = []
-    for chunk in aiff.chunks:
-        content = change(chunk)
-        if content is not None:
-            pieces.append(Piece(chunk.kind, content))
-    at = next((i for i, piece in enumerate(pieces) if piece.kind == b"SSND"), len(pieces))
-    pieces[at:at] = [Piece(kind, content) for kind, content in new]
+    pieces = iff.changed(aiff.chunks, change, new, before=b"SSND")
     write(source, target, aiff.form, pieces)
     copy_range(source, target, aiff.end, aiff.size)
 

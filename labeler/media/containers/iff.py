@@ -6,7 +6,7 @@ memory. Sources: EA IFF 85 (big-endian), Microsoft RIFF (little-endian).
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import BinaryIO, Literal
 
@@ -14,7 +14,7 @@ from labeler.errors import DamagedMedia, LimitExceeded, OutputError
 from labeler.media.containers.riff import Chunk
 from labeler.media.containers.stream import copy_range, read_at
 
-__all__ = ["MAX_CHUNKS", "MAX_PAYLOAD", "Made", "Piece", "payload", "total", "walk", "write"]
+__all__ = ["MAX_CHUNKS", "MAX_PAYLOAD", "Made", "Piece", "changed", "payload", "total", "walk", "write"]
 
 MAX_CHUNKS = 20_000
 MAX_PAYLOAD = 64 << 20
@@ -113,6 +113,28 @@ def payload(source: BinaryIO, chunk: Chunk, *, limit: int = MAX_PAYLOAD) -> byte
     if chunk.size > limit:
         raise LimitExceeded(f"the {chunk.kind!r} chunk has {chunk.size} bytes; the limit is {limit}.")
     return read_at(source, chunk.body, chunk.size, exact=True)
+
+
+def changed(
+    chunks: Iterable[Chunk],
+    change: Callable[[Chunk], bytes | Chunk | None],
+    new: Iterable[tuple[bytes, bytes]],
+    *,
+    before: bytes,
+) -> list[Piece]:
+    """Chunks with some changed, removed and added.
+
+    Args:
+        chunks: of the file.
+        change: for every chunk itself, its new data, or None to leave it out.
+        new: kind and data of chunks to add.
+        before: kind of the chunk that they are put in front of, else they come last.
+    """
+    made = [(chunk.kind, change(chunk)) for chunk in chunks]
+    pieces = [Piece(kind, content) for kind, content in made if content is not None]
+    at = next((i for i, piece in enumerate(pieces) if piece.kind == before), len(pieces))
+    pieces[at:at] = [Piece(kind, content) for kind, content in new]
+    return pieces
 
 
 def total(pieces: Iterable[Piece]) -> int:

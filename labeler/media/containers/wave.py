@@ -122,13 +122,7 @@ def rewrite(
         change: for every chunk itself, its new data, or None to leave it out.
         new: kind and data of chunks to add, before ``data``.
     """
-    pieces: list[Piece] = []
-    for chunk in wave.chunks:
-        content = change(chunk)
-        if content is not None:
-            pieces.append(Piece(chunk.kind, content))
-    at = next((i for i, piece in enumerate(pieces) if piece.kind == b"data"), len(pieces))
-    pieces[at:at] = [Piece(kind, content) for kind, content in new]
+    pieces = iff.changed(wave.chunks, change, new, before=b"data")
     write(source, target, wave.form, pieces)
     copy_range(source, target, wave.end, wave.size)
 
