@@ -48,7 +48,7 @@ ALGORITHM = "io.github.labeler.video.1"
 PURPOSE = "watermark/video/1"
 STRENGTHS = {"default": 0.9, "strong": 1.4}
 """Rms of the mark before caps for ``scale`` 1, grey levels of 8 bits."""
-COARSE_MEAN_SIDE = 425
+COARSE_MEAN_SIDE = 440
 """Frames with a smaller root of the area (px) get the coarse lattice unless a trial says otherwise."""
 MEAN_SIDE_MIN = 215
 """Smaller frames, by the root of their area (px), are not marked: the lines would pass their resolution."""

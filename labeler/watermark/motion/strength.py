@@ -37,6 +37,7 @@ _DELIVERED = 4.0
 """dB of margin that the delivered clip itself must have, whatever that costs."""
 _MOST = 4.0
 _FIRST_SCALE, _NEAR = 1.4, 0.06  # a scale so near to the first is not tried again
+_BETTER = 2.0  # dB that the other grain must gain
 _STEP_MAX = 1.6  # the scale changes at most so much from trial to trial
 _VIF_NOISE = 2.0
 
@@ -71,7 +72,7 @@ class Goal:
 
 
 GOALS = {
-    "default": Goal(crf=32, tiers=((3.0, 2.8, 0.155), (9.0, 0.7, 0.06)), least=0.5, most=3.5),
+    "default": Goal(crf=32, tiers=((3.0, 2.4, 0.155), (9.0, 0.7, 0.06)), least=0.5, most=3.5),
     "strong": Goal(crf=36, tiers=((3.0, 3.8, 0.27), (9.0, 1.4, 0.13)), least=0.6, most=4.0),
 }
 
@@ -151,7 +152,9 @@ def tune(
     first = tried(_FIRST_SCALE, grain)
     if first.margin < goal.tiers[0][0]:
         other: Grain = "fine" if grain == "coarse" else "coarse"
-        first = max(first, tried(_FIRST_SCALE, other), key=lambda tuned: tuned.margin)
+        second = tried(_FIRST_SCALE, other)
+        if second.margin > first.margin + _BETTER:
+            first = second
     if abs(first.scale / _FIRST_SCALE - 1) < _NEAR:
         return first
     return tried(first.scale, first.grain)
