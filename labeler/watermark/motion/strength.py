@@ -72,8 +72,10 @@ class Goal:
 
 
 GOALS = {
-    "default": Goal(crf=32, tiers=((3.0, 2.4, 0.155), (9.0, 0.7, 0.06)), least=0.5, most=3.5),
-    "strong": Goal(crf=36, tiers=((3.0, 3.8, 0.27), (9.0, 1.4, 0.13)), least=0.6, most=4.0),
+    "default": Goal(
+        crf=32, tiers=((1.0, 2.4, 0.155), (3.0, 1.2, 0.08), (9.0, 0.7, 0.06)), least=0.5, most=3.5
+    ),
+    "strong": Goal(crf=36, tiers=((1.0, 3.8, 0.27), (3.0, 2.4, 0.16), (9.0, 1.4, 0.13)), least=0.6, most=4.0),
 }
 
 
