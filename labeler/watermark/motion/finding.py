@@ -65,7 +65,7 @@ _PATIENT_Z = 5.0
 """Sync statistic from which a reading that does not decode gets a second chance;"""
 _CELLS_Z, _CELLS_PATIENT_Z = 5.9, 6.8
 """likewise where the class of the first cell is unknown: each class alone (noise shows some 6); and patiently, for the
-best reading of a search alone, since that takes most of a second."""
+best reading of the first search alone, since that takes most of a second."""
 _REGISTERED_GAIN = 0.3
 _REFINED_Z = 4.4
 """Sync statistic from which a refined hypothesis becomes a candidate."""
@@ -191,7 +191,7 @@ def _searched(planes: Planes, layout: Layout, share: float) -> tuple[Found | Non
             return found, max(best, candidate.z)
         if candidate.z > best:
             best, promising = candidate.z, geometry
-    if promising is None or best < _CELLS_PATIENT_Z:
+    if promising is None or best < _CELLS_PATIENT_Z or share < 1:
         return None, best
     for view in _views(planes, layout, promising):
         evidence = Evidence(luma=spectrum(whiten_sum(view), HALF_TILE), chroma=None)
