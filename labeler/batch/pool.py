@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import multiprocessing
+import signal
+import sys
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import FIRST_COMPLETED, wait
 from typing import Any, TypeVar
@@ -49,7 +51,8 @@ def _run_pool(
     from pebble import ProcessPool
 
     # spawn: a forked child would inherit locks and native handles of c2pa and cv2
-    with ProcessPool(max_workers=jobs, context=multiprocessing.get_context("spawn")) as pool:
+    context = multiprocessing.get_context("spawn")
+    with ProcessPool(max_workers=jobs, context=context, initializer=_end_tidily) as pool:
         pending: dict[Any, _Task] = {}
         exhausted = False
         try:
@@ -69,6 +72,11 @@ def _run_pool(
         except BaseException:
             pool.stop()
             raise
+
+
+def _end_tidily() -> None:
+    """Let a worker that is told to end leave its ``finally`` blocks, which remove unfinished files."""
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
 
 
 def _plain(error: BaseException) -> Exception:
