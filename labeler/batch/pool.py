@@ -52,7 +52,7 @@ def _run_pool(
 
     # spawn: a forked child would inherit locks and native handles of c2pa and cv2
     context = multiprocessing.get_context("spawn")
-    with ProcessPool(max_workers=jobs, context=context, initializer=_end_tidily) as pool:
+    with ProcessPool(max_workers=jobs, context=context) as pool:
         pending: dict[Any, _Task] = {}
         exhausted = False
         try:
@@ -63,7 +63,7 @@ def _run_pool(
                     except StopIteration:
                         exhausted = True
                         break
-                    pending[pool.schedule(function, args=(task,))] = task
+                    pending[pool.schedule(_tidily, args=(function, task))] = task
                 done, _ = wait(pending, return_when=FIRST_COMPLETED)
                 for future in done:
                     task = pending.pop(future)
@@ -74,9 +74,16 @@ def _run_pool(
             raise
 
 
-def _end_tidily() -> None:
-    """Let a worker that is told to end leave its ``finally`` blocks, which remove unfinished files."""
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
+def _tidily(function: Callable[[_Task], _Result], task: _Task) -> _Result:
+    """Run a task in a worker so that being told to end leaves its ``finally`` blocks, which remove unfinished files.
+
+    Only while the task runs: an idle worker ends at once, as the pool wants it.
+    """
+    before = signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
+    try:
+        return function(task)
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 def _plain(error: BaseException) -> Exception:
