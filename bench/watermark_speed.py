@@ -11,6 +11,7 @@ import json
 import sys
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import cv2
@@ -65,15 +66,15 @@ def main() -> int:
     for pixels, bars in ((big, (60, 150)), (small, (25, 40))):
         size = f"{pixels.shape[0] * pixels.shape[1] / 1e6:.1f} MP"
         rounds = options.rounds if pixels is small else max(options.rounds // 3, 3)
-        embed = least(lambda x=pixels: image.embed(x, PAYLOAD, PUBLIC_KEY, report=False), rounds)  # type: ignore[misc]
+        embed = least(partial(image.embed, pixels, PAYLOAD, PUBLIC_KEY, report=False), rounds)
         note(f"embed, {size}", pixels, embed, bars[0])
         marked = image.embed(pixels, PAYLOAD, PUBLIC_KEY, report=False).pixels
-        detect = least(lambda x=marked: image.detect(x, [PUBLIC_KEY]), rounds)  # type: ignore[misc]
+        detect = least(partial(image.detect, marked, [PUBLIC_KEY]), rounds)
         note(f"detect, as it is, {size}", pixels, detect, bars[1])
     costs = []
     for pixels in photographs.values():
         middle = enlarged(pixels, 866, 1155)
-        costs.append(least(lambda x=middle: image.detect(x, [PUBLIC_KEY]), max(options.rounds // 3, 3)))  # type: ignore[misc]
+        costs.append(least(partial(image.detect, middle, [PUBLIC_KEY]), max(options.rounds // 3, 3)))
     what = f"full search, unmarked, 1.0 MP, mean of {len(costs)} ({min(costs):.2f} to {max(costs):.2f} s)"
     note(what, middle, sum(costs) / len(costs), 0.5, per_megapixel=False)
     options.out.write_text(json.dumps(rows, indent=1), encoding="utf-8")

@@ -48,7 +48,7 @@ def label_file(
     Args:
         path: a regular file.
         output: where the labelled file goes; its folder is made if missing.
-        overwrite: replace an existing output.
+        overwrite: replace an existing output; an original in that place is kept as ``NAME.orig``.
         **options: fields of ``LabelOptions``, for example ``producer``, ``profile``, ``layers``.
 
     Returns:

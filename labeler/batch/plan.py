@@ -10,12 +10,9 @@ from pathlib import Path
 from labeler.errors import InputError, NotARegularFile, OutputError, UsageError
 from labeler.media.formats import extensions
 from labeler.media.sniff import modality_of, sniff
+from labeler.pipeline import backup
 
-__all__ = ["BACKUP_SUFFIX", "Job", "Plan", "find_inputs", "plan"]
-
-BACKUP_SUFFIX = ".orig"
-"""What ``--in-place`` appends to the name of the untouched original."""
-
+__all__ = ["Job", "Plan", "find_inputs", "plan"]
 
 _SIDECARS = (".aigc.json", ".c2pa")
 
@@ -130,7 +127,7 @@ def plan(
     taken: dict[Path, Path] = {}
     left_alone = 0
     for file, below in find_inputs(given, recursive=recursive, skip=output):
-        if file not in named and (file.name.endswith(BACKUP_SUFFIX) or not _is_wanted(file)):
+        if file not in named and (file.name.endswith(backup.SUFFIX) or not _is_wanted(file)):
             left_alone += 1
             continue
         target = file if in_place else _inside(output, below) if output else None

@@ -2,16 +2,9 @@
 
 from __future__ import annotations
 
-import contextlib
-import filecmp
-import functools
-import os
-import shutil
 from dataclasses import dataclass
-from pathlib import Path
 
-from labeler.batch.plan import BACKUP_SUFFIX, Job
-from labeler.core.atomic import publish
+from labeler.batch.plan import Job
 from labeler.errors import LabelerError, UsageError
 from labeler.pipeline.options import LabelOptions, VerifyOptions
 from labeler.types import ErrorInfo, LabelResult, Report
@@ -42,52 +35,10 @@ def label(task: LabelTask) -> LabelResult:
 
     job = task.job
     assert job.output is not None
-    back_up = functools.partial(_back_up, relabel=task.options.relabel)
     try:
-        return label_one(
-            job.input,
-            job.output,
-            task.options,
-            overwrite=task.overwrite or job.in_place,
-            before_publish=back_up if _is_same(job.input, job.output) else None,
-        )
+        return label_one(job.input, job.output, task.options, overwrite=task.overwrite or job.in_place)
     except LabelerError as error:
         return label_failed(task, error)
-
-
-def _is_same(one: Path, other: Path) -> bool:
-    """Whether the output would replace the input, under whatever name."""
-    try:
-        return one.samefile(other)
-    except OSError:
-        return False
-
-
-def _back_up(path: Path, *, relabel: bool) -> None:
-    """Keep the original beside itself, under a name that is free.
-
-    When a label is replaced, a backup that is there already is the original itself and stays alone. Otherwise
-    the file is a new original under an old name, and gets a backup with a number.
-    """
-    backup = path.with_name(path.name + BACKUP_SUFFIX)
-    number = 0
-    while os.path.lexists(backup):
-        if relabel or _is_equal(path, backup):
-            return
-        number += 1
-        backup = path.with_name(f"{path.name}.{number}{BACKUP_SUFFIX}")
-    with contextlib.suppress(OSError):
-        os.link(path, backup)
-        return
-    with publish(backup) as copy, path.open("rb") as original:
-        shutil.copyfileobj(original, copy)
-
-
-def _is_equal(one: Path, other: Path) -> bool:
-    try:
-        return other.is_file() and filecmp.cmp(one, other, shallow=False)
-    except OSError:
-        return False
 
 
 def label_failed(task: LabelTask, error: Exception) -> LabelResult:

@@ -10,6 +10,7 @@ import io
 import time
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from labeler.media.files import Source, read_source
@@ -81,14 +82,14 @@ def measure(
         verify = VerifyOptions(limits=options.limits, home=options.home)
         quick = VerifyOptions(limits=options.limits, home=options.home, quick=True)
         variants: dict[str, Callable[[], object]] = {
-            "decode + encode (Pillow)": lambda s=source: _bare(s.data),  # type: ignore[misc]
-            "label, all layers": lambda s=source: label_source(s, options),  # type: ignore[misc]
-            "label, watermark only": lambda s=source: label_source(s, _only(options, Layer.WATERMARK)),  # type: ignore[misc]
-            "label, visible only": lambda s=source: label_source(s, _only(options, Layer.VISIBLE)),  # type: ignore[misc]
-            "label, containers only": lambda s=source: label_source(s, _only(options, *_CONTAINER)),  # type: ignore[misc]
-            "verify, labelled": lambda s=labelled, v=verify: verify_source(s, v, sidecars={}),  # type: ignore[misc]
-            "verify, unlabelled": lambda s=source, v=verify: verify_source(s, v, sidecars={}),  # type: ignore[misc]
-            "verify --quick, unlabelled": lambda s=source, v=quick: verify_source(s, v, sidecars={}),  # type: ignore[misc]
+            "decode + encode (Pillow)": partial(_bare, source.data),
+            "label, all layers": partial(label_source, source, options),
+            "label, watermark only": partial(label_source, source, _only(options, Layer.WATERMARK)),
+            "label, visible only": partial(label_source, source, _only(options, Layer.VISIBLE)),
+            "label, containers only": partial(label_source, source, _only(options, *_CONTAINER)),
+            "verify, labelled": partial(verify_source, labelled, verify, sidecars={}),
+            "verify, unlabelled": partial(verify_source, source, verify, sidecars={}),
+            "verify --quick, unlabelled": partial(verify_source, source, quick, sidecars={}),
         }
         best = dict.fromkeys(variants, float("inf"))
         for done in range(rounds):

@@ -100,7 +100,7 @@ def measure(
         work = Path(name)
         footage = cut(folder, clip)
         tuned = probe(footage, payload, key, strength, work)
-        marked, embed_ms = mark(footage, payload, key, strength, tuned.scale, tuned.grain)
+        marked, embed_ms = mark(footage, payload, key, tuned.strength, tuned.scale, tuned.grain)
         plain_size = encode(footage, work / "plain.mkv", crf=DELIVERY_CRF)
         marked_size = encode(marked, work / "marked.mkv", crf=DELIVERY_CRF)
         quality = vmaf(footage, work / "plain.mkv", work)

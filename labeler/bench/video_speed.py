@@ -12,6 +12,7 @@ import sys
 import tempfile
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -100,7 +101,7 @@ def measure(
             "through the pipe": lambda: _piped(path, info, target, preset, None),
         }
         for name, prepare in (marks or {}).items():
-            variants[f"with {name}"] = lambda p=prepare: _piped(path, info, target, preset, p(info))  # type: ignore[misc]
+            variants[f"with {name}"] = partial(_marked, path, info, target, preset, prepare)
         best: dict[str, tuple[float, float]] = {}
         for _ in range(rounds):
             for name, run in variants.items():
@@ -131,6 +132,12 @@ def _piped(path: Path, info: VideoInfo, target: Path, preset: str, mark: Mark | 
                 mark(frame)
             encoder.write(frame)
         encoder.finish()
+
+
+def _marked(
+    path: Path, info: VideoInfo, target: Path, preset: str, prepare: Callable[[VideoInfo], Mark]
+) -> None:
+    _piped(path, info, target, preset, prepare(info))
 
 
 def _cpu() -> tuple[float, float]:

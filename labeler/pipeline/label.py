@@ -11,7 +11,7 @@ import shutil
 import time
 import unicodedata
 import uuid
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -30,6 +30,7 @@ from labeler.errors import (
     UsageError,
 )
 from labeler.media.files import Scratch, Source, open_source, read_neighbour
+from labeler.pipeline.backup import back_up, is_same
 from labeler.pipeline.marked import Marked
 from labeler.pipeline.modalities import metadata_of, probe, signals_of
 from labeler.pipeline.options import LabelOptions, VerifyOptions
@@ -84,16 +85,15 @@ def label_one(
     options: LabelOptions,
     *,
     overwrite: bool = False,
-    before_publish: Callable[[Path], None] | None = None,
 ) -> LabelResult:
-    """Label one file; the output appears whole or not at all, and the input is never touched.
+    """Label one file; the output appears whole or not at all, and the input is never lost.
 
     Args:
         path: regular file to label.
-        output: where to publish; may be ``path`` itself with ``overwrite``.
+        output: where to publish; may be ``path`` itself with ``overwrite``, which is then kept beside it as
+            ``NAME.orig``.
         options: how to label.
         overwrite: replace an existing output.
-        before_publish: called with ``path`` when all is ready and nothing is written yet (for a backup).
 
     Raises:
         LabelerError: anything of ``labeler.errors``; nothing was published then.
@@ -113,8 +113,8 @@ def label_one(
         labelled = label_source(source, options, parts)
         content, output_sha256 = labelled.content, labelled.content.sha256
         assert content.file is None or content.file != source.file, "the original would be moved"
-        if before_publish is not None:
-            before_publish(path)
+        if is_same(path, output):
+            back_up(path, relabel=options.relabel)
         publish_all(
             {
                 output: content.file or content.data,

@@ -43,8 +43,6 @@ _FRAMES = 60
 _STEP = 1.0
 """Seconds between frames that are looked at in a long one."""
 _MOST = 3600
-_SMOOTH = 1.6
-"""Scale of the strong mark for clips too smooth for the default one."""
 _GENTLE = 0.7
 """Strength of a gentle mark over the default's."""
 
@@ -152,9 +150,7 @@ def _mark(
     if options.fast or options.hardware:  # the hardware's encoder is not tried out
         return mark
     tuned = try_out(source.file, clip, make, scratch, strength=strength, **_encoding(options))
-    if tuned.limited == "delivery" and strength == "default":  # so smooth that its caps leave nothing to read
-        return make(_SMOOTH, tuned.grain, "strong")
-    return make(tuned.scale * factor, tuned.grain)
+    return make(tuned.scale * factor, tuned.grain, tuned.strength)
 
 
 def _sound_track(
@@ -170,20 +166,31 @@ def _sound_track(
 ) -> Path:
     """The first sound track with the marks of sound, as a WAVE file.
 
-    The audible mark is mixed in, never inserted, so that sound and pictures stay together.
+    The audible mark is mixed in, never inserted, so that sound and pictures stay together; a track too short for
+    that has none.
     """
     assert source.file is not None
     track = soundtrack.Track(source.file, clip)
-    run = SoundPass(
-        track.rate,
-        track.channels,
-        layers,
-        payload=payload,
-        key=key,
-        profile=profile,
-        options=dataclasses.replace(options, audible_mode="mix"),
-        duration=clip.info.duration,
-    )
+
+    def sound_pass(layers: Sequence[Layer]) -> SoundPass:
+        return SoundPass(
+            track.rate,
+            track.channels,
+            layers,
+            payload=payload,
+            key=key,
+            profile=profile,
+            options=dataclasses.replace(options, audible_mode="mix"),
+            duration=clip.info.duration,
+        )
+
+    run = sound_pass(layers)
+    if clip.info.duration and run.rooms(round(clip.info.duration * track.rate)):
+        detail = (
+            "the sound track is too short for an audible mark, which would make it longer than the pictures"
+        )
+        notes.append(Finding(id="visible.impossible", severity="warn", detail=detail))
+        run = sound_pass([layer for layer in layers if layer is not Layer.VISIBLE])
     target = scratch()
     soundtrack.write(target, track, run.through(track.blocks()))
     notes += run.notes

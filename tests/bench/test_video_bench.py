@@ -13,7 +13,7 @@ from labeler.bench.video import Record, detect, flat_rms, mark, markdown, qualit
 from labeler.bench.video_attacks import Clip, Footage, cut, decode, encode, load, recode
 from labeler.core.keys import PUBLIC_KEY
 
-VIDEOS = Path("/work/shared/data/video")
+VIDEOS = Path(__file__).parents[2].parent / "shared" / "data" / "video"
 RECORD = Record(
     clip="a",
     tuned=False,

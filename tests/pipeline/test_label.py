@@ -389,3 +389,12 @@ def test_the_place_of_the_mark_is_told_as_displayed(photo: np.ndarray, tmp_path:
     found = labeler.verify_file(tmp_path / "b.jpg", quick=True).layers.visible.evidence[0]
     assert found.frame == (480, 640) and found.box is not None
     assert found.box[0] > 240 and found.box[1] > 320
+
+
+def test_an_original_that_is_replaced_is_kept_beside_the_output(
+    photo_png: Path, tmp_path: Path, home: Path
+) -> None:
+    path = tmp_path / "a.png"
+    path.write_bytes(photo_png.read_bytes())
+    labeler.label_file(path, path, producer="acme", home=home, overwrite=True)
+    assert (tmp_path / "a.png.orig").read_bytes() == photo_png.read_bytes() != path.read_bytes()

@@ -124,6 +124,15 @@ def test_the_sound_track_is_marked_too_where_that_is_asked_for(tmp_path: Path, h
     assert abs(before.info.duration - after.info.duration) < 0.1
 
 
+def test_a_short_sound_track_is_not_made_longer_than_the_pictures(tmp_path: Path, home: Path) -> None:
+    source, out = clip(tmp_path / "a.mp4", seconds=3, size="256x192"), tmp_path / "b.mp4"
+    options = {"producer": "acme", "home": home, "sound_track": True, "fast": True}
+    result = labeler.label_file(source, out, **options)
+    assert [note.id for note in result.notes if "sound track" in note.detail] == ["visible.impossible"]
+    before, after = (examine(open_source(path), DEFAULT_LIMITS) for path in (source, out))
+    assert abs(before.info.duration - after.info.duration) < 0.1
+
+
 def test_the_mark_is_shown_as_long_as_asked_for(tmp_path: Path, home: Path) -> None:
     source = clip(tmp_path / "a.mp4", seconds=4)
     options = {"producer": "acme", "home": home, "layers": "visible"}

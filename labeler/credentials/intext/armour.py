@@ -122,7 +122,8 @@ def _is_multiline(inner: bytes, reference: bytes) -> bool:
 def _lines(data: bytes, begin: int, end: int, *, blank: bool) -> tuple[tuple[int, int], tuple[int, int], str]:
     """The block's lines, how far the range left out may reach around them, and what is odd in them."""
     start = max(data.rfind(b"\n", 0, begin), data.rfind(b"\r", 0, begin)) + 1
-    stop = _TO_LINE_END.match(data, end).end()  # type: ignore[union-attr]
+    rest = _TO_LINE_END.match(data, end)
+    stop = rest.end() if rest else end
     clean = _OPENED.fullmatch(data, start, begin) and _CLOSED.fullmatch(data, end, stop)
     odd = "" if clean else "other text stands in the lines of its block"
     behind = _ending(data, stop)

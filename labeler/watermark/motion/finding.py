@@ -232,12 +232,11 @@ def _scenes(slots: Sequence[Slot]) -> list[tuple[int, int]]:
 def _turned(planes: Planes, layout: Layout) -> Found | None:
     total = whiten_sum(plain(planes))
     scored = []
-    for index, orientation in enumerate(ORIENTATIONS[1:], start=1):
-        for grain in GRAINS:
-            geometry = Geometry("turned", orientation=orientation, grain=grain)
-            scored.append((_z(geometry.align(total), layout), index, geometry))
+    for orientation, grain in itertools.product(ORIENTATIONS[1:], GRAINS):
+        geometry = Geometry("turned", orientation=orientation, grain=grain)
+        scored.append((_z(geometry.align(total), layout), geometry))
     looks = 7 * _VIEWS * _PROFILES / _SHARE_TURNED
-    for z, _, geometry in sorted(scored, key=lambda entry: -entry[0])[:3]:
+    for z, geometry in sorted(scored, key=lambda entry: -entry[0])[:3]:
         if z < _TURN_Z:
             break
         found = _read(planes, layout, geometry, looks)
@@ -290,16 +289,17 @@ def _read(
     """Read slots in the three views; ``gate`` is the sync statistic below which a view is skipped."""
     for total in _views(planes, layout, geometry):
         evidence = Evidence(luma=spectrum(whiten_sum(total), HALF_TILE), chroma=None)
-        if sync_z(evidence, layout) < gate:
+        z = sync_z(evidence, layout)
+        if z < gate:
             continue
         if geometry.placement is not None:
             decoded = decode_cells(evidence, layout)
-            if decoded is None and sync_z(evidence, layout) > _CELLS_Z:
+            if decoded is None and z > _CELLS_Z:
                 decoded = _one_by_one(evidence, layout, decode_payload)
         else:
             seen = observe(evidence, layout)
             decoded = decode_payload(seen, layout)
-            if decoded is None and sync_z(evidence, layout) > _PATIENT_Z:
+            if decoded is None and z > _PATIENT_Z:
                 decoded = decode_patiently(seen, layout)
         found = _accepted(decoded, geometry, looks, len(planes))
         if found is not None:

@@ -11,6 +11,7 @@ No process is started here: the caller encodes.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, TypeAlias
@@ -36,6 +37,8 @@ _GROWTH_POWER = 1.5  # the size grows about so with the strength
 _DELIVERED = 4.0
 """dB of margin that the delivered clip itself must have, whatever that costs."""
 _MOST = 4.0
+_SMOOTH = 1.6
+"""Scale of the strong mark for clips so smooth that the caps of the default one leave nothing to read."""
 _FIRST_SCALE, _NEAR = 1.4, 0.06  # a scale so near to the first is not tried again
 _BETTER = 2.0  # dB that the other grain must gain
 _STEP_MAX = 1.6  # the scale changes at most so much from trial to trial
@@ -101,7 +104,8 @@ class Tuned:
     Attributes:
         scale: for :func:`labeler.watermark.video.prepare`.
         grain: likewise.
-        margin: dB after the second encode, predicted for that scale.
+        strength: likewise; ``strong`` in place of ``default`` for a clip too smooth for that.
+        margin: dB after the second encode, predicted for that scale (of the strength that was tried).
         loss: predicted quality loss, about points of VMAF.
         growth: predicted growth of the size.
         limited: what decided the strength: ``quality``, ``size``, ``range``, ``delivery`` or "".
@@ -109,10 +113,22 @@ class Tuned:
 
     scale: float
     grain: Grain
+    strength: str
     margin: float
     loss: float
     growth: float
     limited: str = ""
+
+    def at(self, scale: float) -> Tuned:
+        """What another scale is predicted to give."""
+        change = scale / self.scale
+        return replace(
+            self,
+            scale=scale,
+            margin=self.margin + _MARGIN_SLOPE * math.log10(change),
+            loss=self.loss * change**2,
+            growth=self.growth * change**_GROWTH_POWER,
+        )
 
 
 def tune(
@@ -128,7 +144,8 @@ def tune(
 
     Args:
         frames: (H, W) luma planes of a piece, in order; not changed.
-        make: a mark of a given scale and grain, usually :func:`labeler.watermark.video.prepare` with all else fixed.
+        make: a mark of this strength and a given scale and grain, usually
+            :func:`labeler.watermark.video.prepare` with all else fixed.
         attempt: encode these luma planes (with the clip's own chroma) as for delivery and decode; if the second
             argument is true, encode the result again with the CRF of the goal and decode that as well. The planes
             are made one by one as they are asked for.
@@ -145,10 +162,10 @@ def tune(
         margin = mark.margin(_spread(trial.attacked, 60))
         loss = loss_of(frames, plain.delivered, trial.delivered, bit_depth)
         growth = trial.size / max(plain.size, 1) - 1
-        result = _next(goal, scale, grain, margin, loss, growth)
+        result = _next(goal, scale, margin, loss, growth, grain=grain, strength=strength)
         least = scale * 10 ** ((_DELIVERED - mark.margin(_spread(trial.delivered, 60))) / _MARGIN_SLOPE)
         if least > result.scale:  # a mark that cannot be read as delivered is worth nothing
-            result = replace(result, scale=min(least, _STEP_MAX * scale, _MOST), limited="delivery")
+            result = replace(result.at(min(least, _STEP_MAX * scale, _MOST)), limited="delivery")
         return result
 
     first = tried(_FIRST_SCALE, grain)
@@ -159,7 +176,14 @@ def tune(
             first = second
     if abs(first.scale / _FIRST_SCALE - 1) < _NEAR:
         return first
-    return tried(first.scale, first.grain)
+    last = tried(first.scale, first.grain)
+    if first.scale < _FIRST_SCALE <= last.scale and last.limited != "delivery":
+        # The first scale was over budget, whatever the second trial foretells: what lies between is left.
+        last = last.at((first.scale * _FIRST_SCALE) ** 0.5)
+    asks_for_more = last.limited == "delivery" and last.scale > (1 + _NEAR) * first.scale
+    if asks_for_more and strength == "default":
+        return replace(last, scale=_SMOOTH, strength="strong")
+    return last
 
 
 def _marked(frames: Sequence[Pixels], mark: VideoMark) -> Iterator[Pixels]:
@@ -169,7 +193,9 @@ def _marked(frames: Sequence[Pixels], mark: VideoMark) -> Iterator[Pixels]:
         yield plane
 
 
-def _next(goal: Goal, scale: float, grain: Grain, margin: float, loss: float, growth: float) -> Tuned:
+def _next(
+    goal: Goal, scale: float, margin: float, loss: float, growth: float, *, grain: Grain, strength: str
+) -> Tuned:
     """The scale that a trial recommends: what the margin needs, no more than quality and size allow."""
     options = []
     for wanted, most_loss, most_growth in goal.tiers:
@@ -184,15 +210,10 @@ def _next(goal: Goal, scale: float, grain: Grain, margin: float, loss: float, gr
     chosen = max(max(options)[0], goal.least)
     limited = options[0][1]
     chosen = float(np.clip(chosen, scale / _STEP_MAX, scale * _STEP_MAX))
-    change = chosen / scale
-    return Tuned(
-        scale=chosen,
-        grain=grain,
-        margin=margin + _MARGIN_SLOPE * float(np.log10(change)),
-        loss=loss * change**2,
-        growth=growth * change**_GROWTH_POWER,
-        limited=limited,
+    tried = Tuned(
+        scale=scale, grain=grain, strength=strength, margin=margin, loss=loss, growth=growth, limited=limited
     )
+    return tried.at(chosen)
 
 
 def loss_of(
