@@ -33,6 +33,7 @@ __all__ = [
     "Modality",
     "Report",
     "Segment",
+    "SoundTrack",
     "State",
     "Verdict",
     "VisibleReport",
@@ -329,6 +330,14 @@ class WatermarkReport:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class SoundTrack:
+    """What the signal layers found in the (first) sound track of a video."""
+
+    visible: VisibleReport
+    watermark: WatermarkReport
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class CredentialsReport:
     """What the C2PA layer found; content, signer, time and chain are told apart.
 
@@ -438,11 +447,12 @@ class ErrorInfo:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Report:
-    """What verification found in one file: the line of ``verify --json``."""
+    """What verification found in one file, the line of ``verify --json``; ``layers`` are of a video's pictures."""
 
     path: str
     verdict: Verdict
     layers: Layers
+    sound_track: SoundTrack | None = None
     sha256: str = ""
     media_type: str = ""
     modality: str = ""
@@ -469,6 +479,7 @@ class LabelResult:
         output_sha256: hex digest of the output.
         label: the label as written.
         layers: the layers written, in order.
+        sound_track: the layers in the sound track of a video.
         reread: the report of reading the output back.
         seconds: wall time.
         notes: layers that could not be written, and why; weak marks; what could not be kept.
@@ -481,6 +492,7 @@ class LabelResult:
     output_sha256: str = ""
     label: Label | None = None
     layers: tuple[Layer, ...] = ()
+    sound_track: tuple[Layer, ...] = ()
     reread: Report | None = None
     seconds: float = 0.0
     notes: tuple[Finding, ...] = ()

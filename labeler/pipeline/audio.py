@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 from collections.abc import Iterable, Iterator, Sequence
 
 import numpy as np
@@ -18,12 +19,13 @@ from labeler.media.files import Scratch, Source, open_source
 from labeler.pipeline.marked import Marked
 from labeler.pipeline.modalities import examine
 from labeler.pipeline.options import LabelOptions, VerifyOptions
+from labeler.pipeline.seen import Seen
 from labeler.profiles import Profile
-from labeler.types import Finding, Layer, MediaInfo, State, VisibleReport, WatermarkReport
+from labeler.types import Finding, Layer, MediaInfo, State
 from labeler.visible import audio as audible
 from labeler.watermark import audio as watermark
 
-__all__ = ["SoundDetection", "SoundPass", "apply", "detect", "undecided"]
+__all__ = ["SoundDetection", "SoundPass", "apply", "detect"]
 
 Samples = npt.NDArray[np.float32]
 
@@ -172,13 +174,18 @@ def apply(
         options=options,
         duration=info.duration,
     )
+    rooms = run.rooms(sound.frames)
+    if rooms and (options.audible_mode or profile.audible.mode) == "mix":
+        seconds = sum(count for _, count in rooms) / info.sample_rate
+        detail = f"the sound is too short to lay the audible mark over it: it was made {seconds:.1f} s longer"
+        notes.append(Finding(id="visible.lengthened", severity="warn", detail=detail))
     target = scratch()
     lost = write(
         source.file,
         sound,
         target,
         run.through(blocks(source.file, sound, limits=options.limits), sound.frames),
-        inserted=run.rooms(sound.frames),
+        inserted=rooms,
         scratch=scratch,
     )
     source.check_unchanged()
@@ -210,16 +217,16 @@ def _glance(
             seconds += len(block) / sound.sample_rate
             if seconds >= _GLANCE:
                 break
-    seen, marked = found.finish()
-    if marked.state is State.PRESENT and not options.relabel:
+    seen = found.finish()
+    if seen.watermark.state is State.PRESENT and not options.relabel:
         raise AlreadyLabelled(
-            f"the sound carries the watermark of another content, {marked.mark_id}.",
+            f"the sound carries the watermark of another content, {seen.watermark.mark_id}.",
             remedy="Label the original, or leave the watermark out of --layers.",
         )
-    if seen.state is not State.PRESENT:
+    if seen.visible.state is not State.PRESENT:
         return "", []
     detail = "the sound has an audible mark already; no second one was laid"
-    return seen.evidence[0].text, [Finding(id="visible.there", severity="info", detail=detail)]
+    return seen.visible.evidence[0].text, [Finding(id="visible.there", severity="info", detail=detail)]
 
 
 class SoundDetection:
@@ -258,12 +265,14 @@ class SoundDetection:
         if self._detector is not None:
             self._detector.push(block)
 
-    def finish(self) -> tuple[VisibleReport, WatermarkReport]:
-        """What both layers found; SKIPPED for one that was not asked for."""
-        seen = VisibleReport(state=State.SKIPPED) if self._seeker is None else self._seeker.finish()
-        if self._detector is None:
-            return seen, WatermarkReport(state=State.SKIPPED)
-        return seen, self._detector.finish()
+    def finish(self) -> Seen:
+        """What both layers found."""
+        seen = Seen()
+        if self._seeker is not None:
+            seen = dataclasses.replace(seen, visible=self._seeker.finish())
+        if self._detector is not None:
+            seen = dataclasses.replace(seen, watermark=self._detector.finish())
+        return seen
 
 
 def detect(
@@ -273,7 +282,7 @@ def detect(
     *,
     keys: Sequence[WatermarkKey],
     options: VerifyOptions,
-) -> tuple[VisibleReport, WatermarkReport]:
+) -> Seen:
     """Listen for the signal marks in a whole file."""
     assert source.file is not None
     sound: AudioInfo = examine(source, options.limits)
@@ -290,15 +299,4 @@ def detect(
                 tell("read", done / max(sound.frames, done))
     except DamagedMedia as error:  # what was heard until then counts, silence about the rest does not
         damage = error.message
-    return undecided(*found.finish(), damage)
-
-
-def undecided(
-    seen: VisibleReport, marked: WatermarkReport, damage: str
-) -> tuple[VisibleReport, WatermarkReport]:
-    """Nothing found in a file that is damaged, or not read to its end, is no proof of absence."""
-    if damage and seen.state is State.ABSENT:
-        seen = VisibleReport(state=State.CANNOT_TELL, reason=damage)
-    if damage and marked.state is State.ABSENT:
-        marked = WatermarkReport(state=State.CANNOT_TELL, reason=damage)
-    return seen, marked
+    return found.finish().despite(damage)

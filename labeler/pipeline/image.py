@@ -12,6 +12,7 @@ from labeler.media.files import Scratch, Source
 from labeler.media.image import Frame, decode
 from labeler.pipeline.marked import Marked
 from labeler.pipeline.options import LabelOptions, VerifyOptions
+from labeler.pipeline.seen import Seen
 from labeler.profiles import Profile
 from labeler.types import Finding, Layer, MediaInfo, State, VisibleReport, WatermarkReport
 from labeler.visible import image as visible
@@ -164,7 +165,7 @@ def detect(
     *,
     keys: Sequence[WatermarkKey],
     options: VerifyOptions,
-) -> tuple[VisibleReport, WatermarkReport]:
+) -> Seen:
     """Look for the signal marks: in the first frame, then in the middle one of an animation."""
     enough = _QUICK_SIDE if options.quick else 0
     picture = decode(source.data, info, str(source.path), limits=options.limits, enough=enough)
@@ -181,7 +182,7 @@ def detect(
         found_watermark = other if Layer.WATERMARK in missing else found_watermark
     width, height = picture.frames[0].size
     scale = max(info.width, info.height) / max(width, height)
-    return _in_whole_picture(found_visible, (width, height), scale), found_watermark
+    return Seen(visible=_in_whole_picture(found_visible, (width, height), scale), watermark=found_watermark)
 
 
 def _in_whole_picture(report: VisibleReport, size: tuple[int, int], scale: float) -> VisibleReport:

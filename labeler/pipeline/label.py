@@ -11,7 +11,7 @@ import shutil
 import time
 import unicodedata
 import uuid
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -22,22 +22,19 @@ from labeler.core.atomic import publish_all, scratch, sweep_stale
 from labeler.core.keys import PUBLIC_KEY, KeyRing, WatermarkKey
 from labeler.core.payload import Payload
 from labeler.errors import (
-    AlreadyLabelled,
     DependencyMissing,
     LabelLost,
-    OutputExists,
     UnsupportedMedia,
     UsageError,
 )
 from labeler.media.files import Scratch, Source, open_source, read_neighbour
+from labeler.pipeline import compare, earlier
 from labeler.pipeline.backup import back_up, is_same
 from labeler.pipeline.marked import Marked
 from labeler.pipeline.modalities import metadata_of, probe, signals_of
 from labeler.pipeline.options import LabelOptions, VerifyOptions
-from labeler.pipeline.verify import CREDENTIALS_SUFFIX, verify_one, verify_source
+from labeler.pipeline.verify import CREDENTIALS_SUFFIX, verify_source
 from labeler.types import (
-    NON_AI_SOURCE_TYPES,
-    CredentialsReport,
     Finding,
     Label,
     LabelResult,
@@ -45,9 +42,7 @@ from labeler.types import (
     MediaInfo,
     Modality,
     Report,
-    State,
 )
-from labeler.visible.wording import has_gb_elements
 
 if TYPE_CHECKING:
     from labeler.credentials.identity import SigningIdentity
@@ -56,6 +51,7 @@ __all__ = ["Labelled", "label_one", "label_source", "new_label", "watermark_key"
 
 
 _LONGEST = 1000
+"""Characters of one field of a label."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,6 +63,7 @@ class Labelled:
         sidecars: neighbouring files by suffix, where the format has no place for a layer.
         label: the label as written.
         layers: layers written.
+        sound_track: layers in the sound track of a video, read back too.
         reread: the report of reading it back.
         notes: layers that could not be written and why; weak marks; what could not be kept.
     """
@@ -75,6 +72,7 @@ class Labelled:
     sidecars: dict[str, bytes] = field(repr=False)
     label: Label
     layers: tuple[Layer, ...]
+    sound_track: tuple[Layer, ...] = ()
     reread: Report
     notes: tuple[Finding, ...] = ()
 
@@ -99,16 +97,11 @@ def label_one(
         LabelerError: anything of ``labeler.errors``; nothing was published then.
     """
     started = time.perf_counter()
-    if not overwrite and os.path.lexists(output):
-        if _is_ours(output, options):
-            raise AlreadyLabelled("the output is there already, and labelled.", path=output)
-        raise OutputExists(
-            "the output exists already.",
-            remedy="--force (in Python overwrite=True) replaces it.",
-            path=output,
-        )
-    sweep_stale(output.parent)
     source = open_source(path, limits=options.limits)
+    if not overwrite and os.path.lexists(output):
+        options = earlier.at_output(source, output, options)
+        overwrite = True
+    sweep_stale(output.parent)
     with scratch(output.parent) as parts:
         labelled = label_source(source, options, parts)
         content, output_sha256 = labelled.content, labelled.content.sha256
@@ -131,17 +124,11 @@ def label_one(
         output_sha256=output_sha256,
         label=labelled.label,
         layers=labelled.layers,
+        sound_track=labelled.sound_track,
         reread=labelled.reread,
         seconds=round(time.perf_counter() - started, 3),
         notes=labelled.notes,
     )
-
-
-def _is_ours(output: Path, options: LabelOptions) -> bool:
-    """Whether an earlier run made this output: then running again has nothing to do."""
-    layers = (Layer.METADATA, Layer.CREDENTIALS)
-    report = verify_one(output, VerifyOptions(layers=layers, limits=options.limits, home=options.home))
-    return report.label is not None and report.label.producer == options.producer
 
 
 def label_source(source: Source, options: LabelOptions, parts: Scratch | None = None) -> Labelled:
@@ -176,7 +163,8 @@ def label_source(source: Source, options: LabelOptions, parts: Scratch | None = 
             remedy="Please report this file as a bug; --layers without it goes on meanwhile.",
             path=source.path,
         )
-    return labelled
+    more = compare.shortfalls(marked, labelled.layers, labelled.label, labelled.reread, job.options.profile)
+    return dataclasses.replace(labelled, notes=(*labelled.notes, *more))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -200,9 +188,9 @@ def _prepare(source: Source, options: LabelOptions, parts: Scratch | None) -> _J
     layers, required = profile.layers_for(info.modality)
     if options.layers is not None:
         layers, required = options.layers, frozenset(options.layers)
-    before = _existing(source, options)
+    before = earlier.in_input(source, options)
     label = new_label(options, before.label)
-    notes = (*before.findings, *_foreign(before.layers.credentials))
+    notes = (*before.findings, *earlier.foreign(before.layers.credentials))
     signer = None
     if Layer.CREDENTIALS in layers:
         try:
@@ -256,42 +244,11 @@ def _finish(job: _Job, marked: Marked) -> tuple[Labelled, list[Layer]]:
         sidecars=sidecars,
         label=job.label,
         layers=written,
+        sound_track=compare.heard(marked, job.label, reread),
         reread=reread,
         notes=(*job.notes, *marked.notes, *notes),
     )
-    lost = _lost(labelled, marked.visible_text)
-    return labelled, [layer for layer in lost if layer not in marked.unheard]
-
-
-def _existing(source: Source, options: LabelOptions) -> Report:
-    """What the input's containers say already; raises unless it is unlabelled or may be relabelled."""
-    report = verify_source(
-        source,
-        VerifyOptions(layers=(Layer.METADATA, Layer.CREDENTIALS), limits=options.limits, home=options.home),
-    )
-    if report.label is None and not report.layers.metadata.value:
-        return report
-    if not options.relabel:
-        raise AlreadyLabelled(
-            "the file carries a label already.", remedy="Use --relabel to replace your own.", path=source.path
-        )
-    if report.label is not None and report.label.producer != options.producer:
-        raise UsageError(
-            f"the label names another producer, {report.label.producer!r}; only its producer may replace it.",
-            remedy="Leave the file as it is, or ask its producer for the unlabelled original.",
-            path=source.path,
-        )
-    return report
-
-
-def _foreign(manifest: CredentialsReport) -> Iterator[Finding]:
-    """What to say of a manifest that the input carries already; it is kept as the parent of ours."""
-    if manifest.state is State.PRESENT and manifest.content == "altered":
-        detail = "the input's own C2PA manifest does not fit its content: it was changed after signing"
-        yield Finding(id="credentials.input-altered", severity="warn", detail=detail)
-    if manifest.state is State.PRESENT and manifest.source_type in NON_AI_SOURCE_TYPES:
-        detail = f"the input's own C2PA manifest says {manifest.source_type}, which is not AI"
-        yield Finding(id="credentials.input-not-ai", severity="warn", detail=detail)
+    return labelled, compare.lost(marked, written, job.label, reread)
 
 
 def new_label(options: LabelOptions, old: Label | None = None) -> Label:
@@ -452,18 +409,3 @@ def _sign(job: _Job, signer: SigningIdentity, content: Source, marked: Marked) -
         return content.rewritten(write, job.parts)[0], None
     with content.open() as source:
         return content, write(source, None)
-
-
-def _lost(labelled: Labelled, visible_text: str) -> list[Layer]:
-    """Layers that do not read back as they were written."""
-    found, mark_id = labelled.reread.layers, labelled.label.mark_id
-    texts = [evidence.text for evidence in found.visible.evidence]
-    intact = {
-        Layer.VISIBLE: any(has_gb_elements(text) >= has_gb_elements(visible_text) for text in texts),
-        Layer.WATERMARK: found.watermark.payload == Payload.of(labelled.label).hex,
-        Layer.METADATA: found.metadata.label is not None and found.metadata.label.mark_id == mark_id,
-        Layer.CREDENTIALS: found.credentials.content == "intact"
-        and found.credentials.label is not None
-        and found.credentials.label.mark_id == mark_id,
-    }
-    return [layer for layer in labelled.layers if not intact[layer]]

@@ -21,6 +21,7 @@ class Marked:
         algorithm: soft-binding name of the watermark, or "".
         fingerprint: of the marked picture, or "".
         unheard: layers that were written and that verification cannot find again (a user's own spoken words).
+        sound_track: layers that were written into the sound track of a video.
         notes: layers that could not be written and why; weak marks; what could not be kept.
     """
 
@@ -30,4 +31,5 @@ class Marked:
     algorithm: str = ""
     fingerprint: str = ""
     unheard: tuple[Layer, ...] = ()
+    sound_track: tuple[Layer, ...] = ()
     notes: tuple[Finding, ...] = ()

@@ -13,6 +13,7 @@ from labeler.media.limits import Limits
 from labeler.media.sniff import describe, modality_of, sniff
 from labeler.pipeline.marked import Marked
 from labeler.pipeline.options import LabelOptions, VerifyOptions
+from labeler.pipeline.seen import Seen
 from labeler.profiles import Profile
 from labeler.types import (
     Finding,
@@ -21,8 +22,6 @@ from labeler.types import (
     MediaInfo,
     MetadataReport,
     Modality,
-    VisibleReport,
-    WatermarkReport,
 )
 
 __all__ = ["examine", "metadata_of", "probe", "signals_of"]
@@ -83,7 +82,7 @@ class Signals(Protocol):
         *,
         keys: Sequence[WatermarkKey],
         options: VerifyOptions,
-    ) -> tuple[VisibleReport, WatermarkReport]: ...
+    ) -> Seen: ...
 
 
 _PROBE = {

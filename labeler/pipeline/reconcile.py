@@ -13,6 +13,7 @@ from labeler.types import (
     Layer,
     Layers,
     Report,
+    SoundTrack,
     State,
     Verdict,
 )
@@ -30,9 +31,24 @@ def label_of(layers: Layers) -> Label | None:
     return layers.metadata.label or layers.credentials.label
 
 
-def consistency(layers: Layers) -> tuple[Consistency, ...]:
+def consistency(layers: Layers, sound: SoundTrack | None = None) -> tuple[Consistency, ...]:
     """Every pair of layers that can be compared, and whether they name the same content."""
-    return tuple(_pairs(layers))
+    return (*_pairs(layers), *(_sound_pairs(layers, sound) if sound is not None else ()))
+
+
+def _sound_pairs(layers: Layers, sound: SoundTrack) -> Iterator[Consistency]:
+    """The mark in the sound track beside the others; sound may lawfully be content of its own."""
+    heard = sound.watermark
+    if heard.state is not State.PRESENT:
+        return
+    label = label_of(layers)
+    names = (("watermark", layers.watermark.mark_id), ("label", label.mark_id if label else ""))
+    for name, other in names:
+        if other == heard.mark_id:
+            yield Consistency(id=f"id.sound-track-vs-{name}", result="agree", detail=other)
+        elif other:
+            detail = f"the sound is marked as {heard.mark_id}, content of its own beside {other}"
+            yield Consistency(id=f"id.sound-track-vs-{name}", result="unknown", detail=detail)
 
 
 def _pairs(layers: Layers) -> Iterator[Consistency]:
@@ -103,8 +119,17 @@ def agree(report: Report) -> bool:
     return bool(results) and all(result == "agree" for result in results)
 
 
-def verdict(layers: Layers, pairs: tuple[Consistency, ...]) -> Verdict:
-    """The verdict by the strongest evidence; contradiction comes first."""
+def verdict(layers: Layers, pairs: tuple[Consistency, ...], sound: SoundTrack | None = None) -> Verdict:
+    """The verdict by the strongest evidence; contradiction comes first.
+
+    A mark in the sound track of a video counts as one in its pictures.
+    """
+    seen = [getattr(layers, layer).state for layer in Layer]
+    marks, drawn = {layers.watermark.state}, {layers.visible.state}
+    if sound is not None:
+        seen += [sound.visible.state, sound.watermark.state]
+        marks.add(sound.watermark.state)
+        drawn.add(sound.visible.state)
     metadata, credentials = layers.metadata, layers.credentials
     signed = credentials.source_type if credentials.state is State.PRESENT else ""
     signed_intact = signed if credentials.content == "intact" else ""
@@ -112,7 +137,7 @@ def verdict(layers: Layers, pairs: tuple[Consistency, ...]) -> Verdict:
         return Verdict.CONFLICT
     if (
         signed_intact in _IPTC_GENERATED
-        or layers.watermark.state is State.PRESENT
+        or State.PRESENT in marks
         or metadata.value == "1"
         or (not metadata.value and metadata.source_type in _IPTC_GENERATED)
     ):
@@ -123,10 +148,9 @@ def verdict(layers: Layers, pairs: tuple[Consistency, ...]) -> Verdict:
         or (not metadata.value and metadata.source_type in AI_SOURCE_TYPES)
     ):
         return Verdict.AI_POSSIBLE
-    if metadata.value or layers.visible.state is State.PRESENT or signed in AI_SOURCE_TYPES:
+    if metadata.value or State.PRESENT in drawn or signed in AI_SOURCE_TYPES:
         return Verdict.AI_SUSPECTED
-    states = {getattr(layers, layer).state for layer in Layer}
-    return Verdict.CANNOT_TELL if State.CANNOT_TELL in states else Verdict.NO_LABEL_FOUND
+    return Verdict.CANNOT_TELL if State.CANNOT_TELL in seen else Verdict.NO_LABEL_FOUND
 
 
 def exit_code(report: Report) -> ExitCode:

@@ -95,7 +95,8 @@ def verify_samples(samples: npt.NDArray[Any], rate: int, options: VerifyOptions)
     keys = KeyRing(options.home).all_keys()
     found = SoundDetection(rate, frames.shape[1], asked, keys, quick=options.quick, deep=options.deep)
     found.push(frames)
-    return signal_report(*found.finish(), Modality.AUDIO, options)
+    seen = found.finish()
+    return signal_report(seen.visible, seen.watermark, Modality.AUDIO, options)
 
 
 def _frames_of(samples: npt.NDArray[Any]) -> Samples:

@@ -19,6 +19,7 @@ from labeler.media.text.model import NoPlace
 from labeler.media.text.probe import DOCX, probe
 from labeler.pipeline.marked import Marked
 from labeler.pipeline.options import LabelOptions, VerifyOptions
+from labeler.pipeline.seen import Seen
 from labeler.profiles import Profile
 from labeler.types import Finding, Layer, MediaInfo, State, VisibleReport, WatermarkReport
 from labeler.visible import text as visible
@@ -155,7 +156,7 @@ def detect(
     *,
     keys: Sequence[WatermarkKey],
     options: VerifyOptions,
-) -> tuple[VisibleReport, WatermarkReport]:
+) -> Seen:
     """Look for visible wording at both ends, and for the tag anywhere.
 
     Without a tag the watermark state is CANNOT_TELL, never ABSENT: a statistical mark of the generation
@@ -174,7 +175,7 @@ def detect(
 
             tokens = read_tokens(read_source(options.tokens, limits=options.limits).data)
             found_watermark = with_generation(found_watermark, tokens, keys)
-    return found_visible, found_watermark
+    return Seen(visible=found_visible, watermark=found_watermark)
 
 
 def look(data: bytes, media_type: str) -> VisibleReport:

@@ -20,6 +20,7 @@ from labeler.media.files import Source, open_source, read_neighbour
 from labeler.pipeline import reconcile
 from labeler.pipeline.modalities import metadata_of, probe, signals_of
 from labeler.pipeline.options import VerifyOptions
+from labeler.pipeline.seen import Seen
 from labeler.profiles import checks
 from labeler.types import (
     CredentialsReport,
@@ -94,16 +95,19 @@ def verify_source(
         sidecars = _sidecars(source.path)
     metadata = _read_metadata(source, info, asked, sidecars)
     credentials = _read_credentials(source, info, asked, sidecars, _trust(options))
-    visible, watermark = _read_signals(source, info, asked, options)
-    layers = Layers(visible=visible, metadata=metadata, watermark=watermark, credentials=credentials)
-    pairs = reconcile.consistency(layers)
+    seen = _read_signals(source, info, asked, options)
+    layers = Layers(
+        visible=seen.visible, metadata=metadata, watermark=seen.watermark, credentials=credentials
+    )
+    pairs = reconcile.consistency(layers, seen.sound_track)
     findings = () if info.extension_matches else (_mismatch(info, name),)
     return Report(
         path=name,
         sha256=source.sha256,
         media_type=info.media_type,
         modality=info.modality,
-        verdict=reconcile.verdict(layers, pairs),
+        verdict=reconcile.verdict(layers, pairs, seen.sound_track),
+        sound_track=seen.sound_track,
         label=reconcile.label_of(layers),
         layers=layers,
         consistency=pairs,
@@ -166,20 +170,15 @@ def _read_credentials(
         return read.read(file, info, sidecar=sidecars.get(CREDENTIALS_SUFFIX), trust=trust)
 
 
-def _read_signals(
-    source: Source, info: MediaInfo, asked: Sequence[Layer], options: VerifyOptions
-) -> tuple[VisibleReport, WatermarkReport]:
+def _read_signals(source: Source, info: MediaInfo, asked: Sequence[Layer], options: VerifyOptions) -> Seen:
     if not any(layer.is_signal for layer in asked):
-        return VisibleReport(state=State.SKIPPED), WatermarkReport(state=State.SKIPPED)
+        return Seen()
     keys, trouble = _keys(options) if Layer.WATERMARK in asked else ([], "")
     try:
-        visible, watermark = signals_of(info.modality).detect(source, info, asked, keys=keys, options=options)
+        seen = signals_of(info.modality).detect(source, info, asked, keys=keys, options=options)
     except UnsupportedMedia as error:  # samples that no signal layer can read; the containers still speak
-        state, reason = State.CANNOT_TELL, error.message
-        return VisibleReport(state=state, reason=reason), WatermarkReport(state=state, reason=reason)
-    if trouble and watermark.state is State.ABSENT:
-        watermark = WatermarkReport(state=State.CANNOT_TELL, reason=trouble)
-    return visible, watermark
+        return Seen.cannot_tell(error.message)
+    return seen.without_keys(trouble) if trouble else seen
 
 
 def _keys(options: VerifyOptions) -> tuple[list[WatermarkKey], str]:

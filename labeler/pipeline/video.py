@@ -14,19 +14,20 @@ import numpy.typing as npt
 
 from labeler.core.keys import WatermarkKey
 from labeler.core.progress import tell
-from labeler.errors import AlreadyLabelled, DamagedMedia
+from labeler.errors import AlreadyLabelled, DamagedMedia, UnsupportedMedia
 from labeler.media.files import Scratch, Source
 from labeler.media.video import soundtrack
 from labeler.media.video.decode import Plane, frames, sample
 from labeler.media.video.encode import Encoder
 from labeler.media.video.info import VideoInfo
-from labeler.pipeline.audio import SoundPass, undecided
+from labeler.pipeline.audio import SoundDetection, SoundPass
 from labeler.pipeline.marked import Marked
 from labeler.pipeline.modalities import examine
 from labeler.pipeline.options import LabelOptions, VerifyOptions
+from labeler.pipeline.seen import Seen
 from labeler.pipeline.trial import try_out
 from labeler.profiles import Profile
-from labeler.types import Finding, Layer, MediaInfo, State, VisibleReport, WatermarkReport
+from labeler.types import Finding, Layer, MediaInfo, SoundTrack, State
 from labeler.visible import video as visible
 from labeler.visible.image import MarkDoesNotFit
 from labeler.visible.wording import wording
@@ -80,9 +81,10 @@ def apply(
             mark = _mark(source, clip, samples, payload, key, options, scratch)
         except watermark.CannotMark as error:
             notes.append(Finding(id="watermark.impossible", severity="warn", detail=error.message))
-    sound = None
+    sound: Path | None = None
+    heard: tuple[Layer, ...] = ()
     if options.sound_track and clip.of_kind("audio"):
-        sound = _sound_track(source, clip, layers, notes, payload, key, profile, options, scratch)
+        sound, heard = _sound_track(source, clip, layers, notes, payload, key, profile, options, scratch)
     shown = visible.frames_shown(clip.rate, options.visible_seconds)
     target = scratch()
     with (
@@ -107,6 +109,7 @@ def apply(
         visible_text=there
         or (wording(options.lang or profile.visible.lang).text if badge is not None else ""),
         algorithm=watermark.ALGORITHM if mark is not None else "",
+        sound_track=heard,
         notes=(*notes, *encoder.findings),
     )
 
@@ -163,8 +166,8 @@ def _sound_track(
     profile: Profile,
     options: LabelOptions,
     scratch: Scratch,
-) -> Path:
-    """The first sound track with the marks of sound, as a WAVE file.
+) -> tuple[Path, tuple[Layer, ...]]:
+    """The first sound track with the marks of sound, as a WAVE file, and which marks those are.
 
     The audible mark is mixed in, never inserted, so that sound and pictures stay together; a track too short for
     that has none.
@@ -194,7 +197,7 @@ def _sound_track(
     target = scratch()
     soundtrack.write(target, track, run.through(track.blocks()))
     notes += run.notes
-    return target
+    return target, run.written
 
 
 def _samples(source: Source, clip: VideoInfo, count: int) -> _Samples:
@@ -215,16 +218,16 @@ def _glance(
     found = _Detection(clip, layers, [key], quick=True)
     for time, plane in samples:
         found.push(plane, time)
-    seen, marked = found.finish()
-    if marked.state is State.PRESENT and not options.relabel:
+    seen = found.finish()
+    if seen.watermark.state is State.PRESENT and not options.relabel:
         raise AlreadyLabelled(
-            f"the video carries the watermark of another content, {marked.mark_id}.",
+            f"the video carries the watermark of another content, {seen.watermark.mark_id}.",
             remedy="Label the original, or leave the watermark out of --layers.",
         )
-    if seen.state is not State.PRESENT:
+    if seen.visible.state is not State.PRESENT:
         return "", []
     detail = "the video shows a visible mark already; no second one was drawn"
-    return seen.evidence[0].text, [Finding(id="visible.there", severity="info", detail=detail)]
+    return seen.visible.evidence[0].text, [Finding(id="visible.there", severity="info", detail=detail)]
 
 
 def _badge(clip: VideoInfo, samples: _Samples, profile: Profile, options: LabelOptions) -> visible.VideoMark:
@@ -267,12 +270,14 @@ class _Detection:
         if self._detector is not None:
             self._detector.push(plane, time)
 
-    def finish(self) -> tuple[VisibleReport, WatermarkReport]:
-        """What both layers found; SKIPPED for one that was not asked for."""
-        seen = VisibleReport(state=State.SKIPPED) if self._seeker is None else self._seeker.finish()
-        if self._detector is None:
-            return seen, WatermarkReport(state=State.SKIPPED)
-        return seen, self._detector.finish()
+    def finish(self) -> Seen:
+        """What both layers found."""
+        seen = Seen()
+        if self._seeker is not None:
+            seen = dataclasses.replace(seen, visible=self._seeker.finish())
+        if self._detector is not None:
+            seen = dataclasses.replace(seen, watermark=self._detector.finish())
+        return seen
 
 
 def _displayed(plane: Plane, clip: VideoInfo) -> npt.NDArray[np.uint8]:
@@ -293,8 +298,8 @@ def detect(
     *,
     keys: Sequence[WatermarkKey],
     options: VerifyOptions,
-) -> tuple[VisibleReport, WatermarkReport]:
-    """Look for the signal marks in frames spread over the file."""
+) -> Seen:
+    """Look for the signal marks in frames spread over the file, and in its first sound track."""
     assert source.file is not None
     clip: VideoInfo = examine(source, options.limits)
     count = min(max(_FRAMES, round(info.duration / _STEP)), _MOST)
@@ -307,4 +312,34 @@ def detect(
                 tell("read", frame.pts / (info.duration or 1))
     except DamagedMedia as error:  # what was seen until then counts, silence about the rest does not
         damage = error.message
-    return undecided(*found.finish(), damage)
+    return dataclasses.replace(
+        found.finish().despite(damage), sound_track=_hear(source, clip, layers, keys, options)
+    )
+
+
+def _hear(
+    source: Source,
+    clip: VideoInfo,
+    layers: Sequence[Layer],
+    keys: Sequence[WatermarkKey],
+    options: VerifyOptions,
+) -> SoundTrack | None:
+    """Listen for the signal marks in the first sound track, if there is one."""
+    assert source.file is not None
+    if not clip.of_kind("audio"):
+        return None
+    try:
+        track = soundtrack.Track(source.file, clip)
+    except UnsupportedMedia as error:
+        heard = Seen.cannot_tell(error.message)
+        return SoundTrack(visible=heard.visible, watermark=heard.watermark)
+    found = SoundDetection(track.rate, track.channels, layers, keys, quick=options.quick, deep=options.deep)
+    damage = ""
+    try:
+        with contextlib.closing(track.blocks()) as stream:
+            for block in stream:
+                found.push(block)
+    except DamagedMedia as error:
+        damage = error.message
+    heard = found.finish().despite(damage)
+    return SoundTrack(visible=heard.visible, watermark=heard.watermark)

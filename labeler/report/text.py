@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 
+from labeler.core.keys import PUBLIC_KEY
 from labeler.pipeline.reconcile import agree
 from labeler.types import (
     CredentialsReport,
@@ -12,6 +13,7 @@ from labeler.types import (
     Layer,
     MetadataReport,
     Report,
+    SoundTrack,
     State,
     Verdict,
     VisibleReport,
@@ -40,13 +42,15 @@ def describe_label(result: LabelResult, style: Style) -> Iterator[str]:
     """Lines for one labelled file."""
     if result.error is not None:
         if result.error.code == "already-labelled":
-            yield f"{result.input}   " + style("left alone: labelled already", "dim")
+            yield f"{result.input}   " + style(f"left alone: {result.error.message}", "dim")
             return
         yield f"{result.input}   " + style(f"failed: {result.error.message}", "bad")
         if result.error.remedy:
             yield f"{_INDENT}{result.error.remedy}"
         return
     layers = ", ".join(result.layers)
+    if result.sound_track:
+        layers += f"; sound track: {', '.join(result.sound_track)}"
     yield f"{result.output}   " + style(f"labelled: {layers}", "good") + f"   {result.seconds:.2f} s"
     for note in result.notes:
         yield f"{_INDENT}{style('note', 'warn' if note.severity == 'warn' else 'dim')}  {note.detail}"
@@ -59,7 +63,7 @@ def describe_report(report: Report, style: Style) -> Iterator[str]:
         if report.error.remedy:
             yield f"{_INDENT}{report.error.remedy}"
         return
-    words, colour = _VERDICTS[report.verdict]
+    words, colour = _headline(report)
     yield f"{report.path}   {style(words, colour)}"
     layers = report.layers
     rows = {
@@ -71,8 +75,9 @@ def describe_report(report: Report, style: Style) -> Iterator[str]:
     found = any(getattr(layers, layer).state is State.PRESENT for layer in Layer)
     if found or report.verdict is not Verdict.NO_LABEL_FOUND:
         for layer, lines in rows.items():
-            for index, line in enumerate(lines):
-                yield _row(layer if index == 0 else "", line)
+            yield from _rows(layer, lines)
+        if report.sound_track is not None:
+            yield from _rows("sound track", _sound_track(report.sound_track, style))
         yield from _agreement(report, style)
     for finding in report.findings:
         yield _row("file", style(finding.detail, "warn"))
@@ -81,6 +86,36 @@ def describe_report(report: Report, style: Style) -> Iterator[str]:
         yield _row("profile", f"{report.compliance.profile}: {style(report.compliance.result, colour)}")
         for check in report.compliance.checks:
             yield _row("", f"{check.result:<11} {check.clause}: {check.detail}")
+
+
+def _headline(report: Report) -> tuple[str, str]:
+    """The verdict in words, and its colour; "confirmed" only on evidence that not everybody can write."""
+    if report.verdict is not Verdict.AI_CONFIRMED:
+        return _VERDICTS[report.verdict]
+    credentials, sound = report.layers.credentials, report.sound_track
+    if credentials.content == "altered":
+        return "labelled AI-generated, and altered after it was signed", "bad"
+    keys = [report.layers.watermark.key_id, sound.watermark.key_id if sound is not None else ""]
+    if credentials.content == "intact" or any(key not in ("", PUBLIC_KEY.key_id) for key in keys):
+        return _VERDICTS[report.verdict]
+    return "AI-generated (as labelled; anybody can write such a label)", "good"
+
+
+def _sound_track(sound: SoundTrack, style: Style) -> list[str]:
+    audible = _visible(sound.visible, style)
+    mark = _watermark(sound.watermark, style)
+    if sound.visible.state is State.PRESENT or sound.watermark.state is State.PRESENT:
+        return (
+            [*audible, *mark]
+            if sound.visible.state is State.PRESENT
+            else [*mark, f"audible mark {audible[0]}"]
+        )
+    return audible if audible == mark else [f"audible mark {audible[0]}", f"watermark {mark[0]}"]
+
+
+def _rows(name: str, lines: list[str]) -> Iterator[str]:
+    for index, line in enumerate(lines):
+        yield _row(name if index == 0 else "", line)
 
 
 def _row(name: str, text: str) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -398,3 +399,37 @@ def test_an_original_that_is_replaced_is_kept_beside_the_output(
     path.write_bytes(photo_png.read_bytes())
     labeler.label_file(path, path, producer="acme", home=home, overwrite=True)
     assert (tmp_path / "a.png.orig").read_bytes() == photo_png.read_bytes() != path.read_bytes()
+
+
+def test_an_output_made_from_another_input_is_told_from_one_that_is_done(
+    photo: np.ndarray, tmp_path: Path, home: Path
+) -> None:
+    source, out = _save(photo, tmp_path / "a.png"), tmp_path / "out.png"
+    options: dict[str, Any] = {"producer": "acme", "home": home, "layers": "metadata"}
+    first = labeler.label_file(source, out, **options)
+    with pytest.raises(AlreadyLabelled, match=r"out\.png is there already"):
+        labeler.label_file(source, out, **options)
+    again = labeler.label_file(source, out, relabel=True, author="someone", **options)
+    assert first.label and again.label and again.label.produce_id == first.label.produce_id
+    assert again.reread and again.reread.label and again.reread.label.author == "someone"
+    os.utime(source, (out.stat().st_mtime + 5,) * 2)
+    with pytest.raises(OutputExists, match="older than the input"):
+        labeler.label_file(source, out, relabel=True, **options)
+    _save(photo[:100], source)
+    os.utime(source, (0, 0))
+    with pytest.raises(OutputExists, match="another file"):
+        labeler.label_file(source, out, **options)
+
+
+@pytest.mark.parametrize(
+    ("options", "reason"),
+    [({"lang": "en"}, "no mark with both elements"), ({"layers": "metadata,credentials"}, "no visible mark")],
+)
+def test_a_label_that_does_not_meet_its_profile_says_so(
+    options: dict[str, Any], reason: str, photo_png: Path, tmp_path: Path, home: Path
+) -> None:
+    result = labeler.label_file(photo_png, tmp_path / "out.png", producer="acme", home=home, **options)
+    (note,) = [note for note in result.notes if note.id == "profile.unmet"]
+    assert "cn-gb45438" in note.detail and reason in note.detail and "GB 45438-2025 5" in note.detail
+    judged = labeler.verify_file(tmp_path / "out.png", profile="cn-gb45438", home=home)
+    assert judged.compliance is not None and judged.compliance.result == "fail"

@@ -8,6 +8,7 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -16,7 +17,10 @@ from stream_files import ROOT, SOUNDS, sound, stream_digest
 import labeler
 from labeler import Layer, State, Verdict
 from labeler.errors import AlreadyLabelled, DamagedMedia, UsageError
+from labeler.media.files import open_source
+from labeler.media.limits import DEFAULT_LIMITS
 from labeler.pipeline import reconcile
+from labeler.pipeline.modalities import examine
 
 ALL = tuple(Layer)
 
@@ -111,6 +115,19 @@ def test_a_recording_of_ones_own_is_spoken(tmp_path: Path, home: Path) -> None:
         source.read_bytes()[-190_000:], "<i2"
     )
     assert np.abs(change[: 2 * 16_000]).max() > 1000 and not np.abs(change[3 * 16_000 :]).any()
+
+
+def test_a_sound_that_gets_longer_says_so(tmp_path: Path, home: Path) -> None:
+    options: dict[str, Any] = {"producer": "acme", "home": home, "layers": "visible"}
+    short = labeler.label_file(sound(tmp_path / "a.flac", t=1), tmp_path / "b.flac", **options)
+    (note,) = [note for note in short.notes if note.id == "visible.lengthened"]
+    before, after = (examine(open_source(tmp_path / name), DEFAULT_LIMITS) for name in ("a.flac", "b.flac"))
+    told = float(note.detail.removesuffix(" s longer").rpartition(" ")[2])
+    assert told > 0.5 and abs(after.info.duration - before.info.duration - told) < 0.06
+    inserted = labeler.label_file(
+        sound(tmp_path / "16.wav"), tmp_path / "b.wav", audible_mode="insert", **options
+    )
+    assert "visible.lengthened" not in {note.id for note in inserted.notes}
 
 
 def test_damage_is_neither_labelled_nor_called_unlabelled(tmp_path: Path, home: Path) -> None:

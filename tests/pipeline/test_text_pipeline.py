@@ -16,6 +16,7 @@ from labeler.media.limits import DEFAULT_LIMITS
 from labeler.pipeline import text
 from labeler.pipeline.marked import Marked
 from labeler.pipeline.options import LabelOptions, VerifyOptions
+from labeler.pipeline.seen import Seen
 from labeler.pipeline.strings import label_text, verify_text
 from labeler.types import Label, Layer, State, Verdict
 
@@ -48,7 +49,7 @@ def _apply(data: bytes, name: str, **options: object) -> Marked:
     )
 
 
-def _detect(data: bytes, name: str) -> tuple[object, object]:
+def _detect(data: bytes, name: str) -> Seen:
     info = text.probe(data, name, limits=DEFAULT_LIMITS)
     return text.detect(
         Source(Path(name), data), info, SIGNALS, keys=[PUBLIC_KEY], options=VerifyOptions(quick=True)
@@ -61,9 +62,9 @@ def test_by_default_the_visible_lines_are_written_and_no_tag(name: str) -> None:
     assert marked.written == (Layer.VISIBLE,)
     assert marked.visible_text == "AI生成 · AI-generated"
     assert [note.id for note in marked.notes] == ["watermark.opt-in"]
-    visible, watermark = _detect(marked.content.data, name)
-    assert visible.state is State.PRESENT  # type: ignore[attr-defined]
-    assert watermark.state is State.CANNOT_TELL and "statistical" in watermark.reason  # type: ignore[attr-defined]
+    seen = _detect(marked.content.data, name)
+    assert seen.visible.state is State.PRESENT
+    assert seen.watermark.state is State.CANNOT_TELL and "statistical" in seen.watermark.reason
     assert _apply(marked.content.data, name).content.data == marked.content.data
 
 
@@ -74,8 +75,7 @@ def test_the_tag_is_written_when_it_is_asked_for(name: str) -> None:
         assert [note.id for note in marked.notes] == ["watermark.impossible"]
         return
     assert marked.written == SIGNALS and marked.algorithm == "io.github.labeler.text-tag.1"
-    watermark = _detect(marked.content.data, name)[1]
-    assert watermark.payload == PAYLOAD.hex()  # type: ignore[attr-defined]
+    assert _detect(marked.content.data, name).watermark.payload == PAYLOAD.hex()
     assert _apply(marked.content.data, name, layers=SIGNALS).content.data == marked.content.data
 
 
@@ -86,7 +86,7 @@ def test_a_tag_in_escaped_json_is_found() -> None:
 
     said = texttag.embed(docs.ENGLISH, PAYLOAD, PUBLIC_KEY)
     for data in (json.dumps({"t": said}), json.dumps({"t": said}, ensure_ascii=False)):
-        assert _detect(data.encode(), "a.json")[1].payload == PAYLOAD.hex()  # type: ignore[attr-defined]
+        assert _detect(data.encode(), "a.json").watermark.payload == PAYLOAD.hex()
 
 
 @pytest.mark.parametrize("kind", ["text", "markdown", "html"])

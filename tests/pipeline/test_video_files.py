@@ -115,13 +115,38 @@ def test_the_sound_track_is_marked_too_where_that_is_asked_for(tmp_path: Path, h
         lang="zh",
         layers="visible,watermark",
     )
-    assert result.label is not None
+    assert result.label is not None and result.sound_track == (Layer.VISIBLE, Layer.WATERMARK)
+    whole = labeler.verify_file(out, home=home, quick=True).sound_track
+    assert whole is not None and whole.watermark.mark_id == result.label.mark_id
+    assert [found.text for found in whole.visible.evidence] == ["本音频由人工智能生成"]
     engine.run(ffmpeg.input(f"file:{out}")["a:0"].output(f"file:{tmp_path / 'track.wav'}"))
     report = labeler.verify_file(tmp_path / "track.wav", home=home)
     assert report.layers.watermark.mark_id == result.label.mark_id
     assert [found.text for found in report.layers.visible.evidence] == ["本音频由人工智能生成"]
     before, after = (examine(open_source(path), DEFAULT_LIMITS) for path in (source, out))
     assert abs(before.info.duration - after.info.duration) < 0.1
+
+
+def test_sound_that_is_marked_counts_where_the_pictures_are_not(tmp_path: Path, home: Path) -> None:
+    import ffmpeg
+
+    from labeler.media import ffmpeg as engine
+
+    source = clip(tmp_path / "a.mp4", seconds=5, size="256x192")
+    track = tmp_path / "track.wav"
+    engine.run(ffmpeg.input(f"file:{source}")["a:0"].output(f"file:{track}"))
+    silent = labeler.verify_file(source, home=home, quick=True)
+    assert silent.sound_track is not None and silent.sound_track.watermark.state is State.ABSENT
+    marked = labeler.label_file(track, tmp_path / "b.wav", producer="acme", home=home, layers="watermark")
+    pictures, sound = ffmpeg.input(f"file:{source}"), ffmpeg.input(f"file:{tmp_path / 'b.wav'}")
+    out = ffmpeg.output(
+        pictures["v:0"], sound["a:0"], f"file:{tmp_path / 'dubbed.mp4'}", vcodec="copy", map_metadata=-1
+    )
+    engine.run(out)
+    report = labeler.verify_file(tmp_path / "dubbed.mp4", home=home, quick=True)
+    assert report.verdict is labeler.Verdict.AI_CONFIRMED and report.layers.watermark.state is State.ABSENT
+    assert report.sound_track is not None and marked.label is not None
+    assert report.sound_track.watermark.mark_id == marked.label.mark_id
 
 
 def test_a_short_sound_track_is_not_made_longer_than_the_pictures(tmp_path: Path, home: Path) -> None:

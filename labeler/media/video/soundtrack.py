@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Generator, Iterable
 from pathlib import Path
 
 import ffmpeg
@@ -37,7 +37,7 @@ class Track:
         self.rate, self.channels = tracks[0].sample_rate, tracks[0].channels
         self._path, self._clip, self._index = path, clip, tracks[0].index
 
-    def blocks(self) -> Iterator[NDArray[np.float32]]:
+    def blocks(self) -> Generator[NDArray[np.float32], None, None]:
         """The sound, float32 (frames, channels), full scale 1, in blocks of some seconds."""
         node = engine.source(self._path, self._clip.demuxer, err_detect="explode")[str(self._index)]
         out = node.output("pipe:", f="f32le", acodec="pcm_f32le", ac=self.channels, ar=self.rate)
