@@ -17,6 +17,7 @@ import numpy as np
 from labeler.bench.audio import TUNING, sounds
 from labeler.bench.audio_attacks import OPERATIONS, Scene, convert, convert_rate
 from labeler.core.keys import PUBLIC_KEY
+from labeler.core.threads import one_thread
 from labeler.types import WatermarkReport
 from labeler.watermark.audio import detect, embed
 from labeler.watermark.sound.resample import Resampler
@@ -166,6 +167,7 @@ def drift(library: dict[str, np.ndarray], ppm: int) -> dict[str, Any]:
     }
 
 
+@one_thread()
 def main() -> int:
     """Measure and write JSON."""
     parser = argparse.ArgumentParser(description=__doc__)

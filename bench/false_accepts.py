@@ -10,8 +10,10 @@ from pathlib import Path
 import cv2
 
 from labeler.bench.false_accepts import run
+from labeler.core.threads import one_thread
 
 
+@one_thread()
 def main() -> int:
     """Run until the log holds the number of searches asked for; run again to continue."""
     parser = argparse.ArgumentParser(description=__doc__)

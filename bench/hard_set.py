@@ -13,12 +13,14 @@ from pathlib import Path
 import cv2
 
 from labeler.bench.robustness import pictures, run
+from labeler.core.threads import one_thread
 
 GRID = Path(__file__).with_name("hard_set.toml")
 PHOTOGRAPHS = ("kodak03", "kodak09", "kodak15", "kodak23", "ai_sd4a", "ai_car")
 DOCUMENTS = ("doc_white", "lineart", "logo", "ui_screenshot")
 
 
+@one_thread()
 def main() -> int:
     """Make the pictures, measure, write."""
     parser = argparse.ArgumentParser(description=__doc__)

@@ -13,8 +13,10 @@ from pathlib import Path
 import cv2
 
 from labeler.bench.robustness import markdown, run
+from labeler.core.threads import one_thread
 
 
+@one_thread()
 def main() -> int:
     """Measure, write, print the table."""
     parser = argparse.ArgumentParser(description=__doc__)

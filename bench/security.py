@@ -12,6 +12,7 @@ import numpy as np
 
 from labeler.bench import security
 from labeler.bench.robustness import Pixels, pictures
+from labeler.core.threads import one_thread
 
 
 def crops(library: list[Pixels], count: int) -> list[Pixels]:
@@ -33,6 +34,7 @@ def crops(library: list[Pixels], count: int) -> list[Pixels]:
     return result
 
 
+@one_thread()
 def main() -> int:
     """Sources are crops of all pictures, targets and clean pictures the named ones."""
     parser = argparse.ArgumentParser(description=__doc__)

@@ -19,6 +19,7 @@ import numpy as np
 
 from labeler.bench.robustness import Pixels, pictures
 from labeler.core.keys import PUBLIC_KEY
+from labeler.core.threads import one_thread
 from labeler.watermark import image
 
 NAMES = ("kodak15", "kodak05", "kodak23", "ai_car")
@@ -42,6 +43,7 @@ def enlarged(pixels: Pixels, height: int, width: int) -> Pixels:
     return np.clip(big + noise, 0, 255).astype(np.uint8)
 
 
+@one_thread()
 def main() -> int:
     """Measure and write."""
     parser = argparse.ArgumentParser(description=__doc__)

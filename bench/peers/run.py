@@ -26,6 +26,7 @@ import cv2
 import numpy as np
 
 from labeler.bench.robustness import Pixels, run
+from labeler.core.threads import one_thread
 
 BITS = 64
 
@@ -89,6 +90,7 @@ class BlindWatermark:
         return np.packbits(np.asarray(bits) >= 0.5).tobytes()
 
 
+@one_thread()
 def main() -> int:
     """Measure one method and write the run."""
     parser = argparse.ArgumentParser(

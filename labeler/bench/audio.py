@@ -20,6 +20,7 @@ import numpy as np
 
 from labeler.bench.audio_attacks import Floats, Scene, SoundAttack, convert_rate, load_grid
 from labeler.core.keys import PUBLIC_KEY, WatermarkKey
+from labeler.core.threads import one_thread
 from labeler.errors import DependencyMissing, UsageError
 from labeler.media import ffmpeg as process
 from labeler.watermark.audio import detect, embed
@@ -347,6 +348,7 @@ def markdown(result: SoundRun) -> str:
     return "\n".join(rows) + "\n"
 
 
+@one_thread()
 def main(arguments: Sequence[str] | None = None) -> int:
     """Print the table of a run."""
     parser = argparse.ArgumentParser(prog="python -m labeler.bench.audio", description=__doc__)

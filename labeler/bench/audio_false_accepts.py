@@ -25,6 +25,7 @@ import numpy as np
 from labeler.bench.audio import sounds
 from labeler.bench.audio_attacks import OPERATIONS, Floats, Scene
 from labeler.core.keys import WatermarkKey
+from labeler.core.threads import one_thread
 from labeler.types import State
 from labeler.watermark.audio import CannotMark, detect, embed
 from labeler.watermark.sound.layout import SoundLayout
@@ -169,6 +170,7 @@ def summary(trials: list[SoundTrial]) -> dict[str, Any]:
     }
 
 
+@one_thread()
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run trials and print the counts."""
     parser = argparse.ArgumentParser(prog="python -m labeler.bench.audio_false_accepts", description=__doc__)

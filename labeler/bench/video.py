@@ -24,6 +24,7 @@ import numpy.typing as npt
 
 from labeler.bench.video_attacks import Attack, Clip, Footage, cut, decode, encode, load, recode
 from labeler.core.keys import PUBLIC_KEY, WatermarkKey
+from labeler.core.threads import one_thread
 from labeler.media import ffmpeg as process
 from labeler.watermark.motion.frames import Grain
 from labeler.watermark.motion.strength import GOALS, Trial, Tuned, tune
@@ -324,6 +325,7 @@ def markdown(records: Sequence[Record], attacks: Iterable[Attack], strength: str
     return "\n".join(rows)
 
 
+@one_thread()
 def main(arguments: Sequence[str] | None = None) -> int:
     """Command line; see the module's text."""
     parser = argparse.ArgumentParser(prog="python -m labeler.bench.video", description=__doc__)

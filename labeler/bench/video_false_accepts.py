@@ -24,6 +24,7 @@ import numpy.typing as npt
 
 from labeler.bench.video_attacks import Clip, cut, load
 from labeler.core.keys import WatermarkKey
+from labeler.core.threads import one_thread
 from labeler.types import State
 from labeler.watermark.video import CannotMark, Detector, prepare
 
@@ -128,6 +129,7 @@ def summary(trials: Sequence[Trial]) -> str:
     )
 
 
+@one_thread()
 def main(arguments: Sequence[str] | None = None) -> int:
     """Command line; see the module's text."""
     parser = argparse.ArgumentParser(prog="python -m labeler.bench.video_false_accepts", description=__doc__)

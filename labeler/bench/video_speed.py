@@ -19,6 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from labeler.core.keys import PUBLIC_KEY
+from labeler.core.threads import one_thread
 from labeler.media import ffmpeg as engine
 from labeler.media.video.arrays import frame_of, new_video
 from labeler.media.video.decode import Frame, frames, sample
@@ -174,6 +175,7 @@ def watermark_of(path: Path) -> Callable[[VideoInfo], Mark]:
     return prepared
 
 
+@one_thread()
 def main(arguments: list[str]) -> None:
     """Measure a file, or a synthetic 1080p clip, and print the table."""
     with tempfile.TemporaryDirectory() as folder:

@@ -9,6 +9,7 @@ import numpy as np
 from labeler import profiles
 from labeler.core.keys import KeyRing
 from labeler.core.payload import Payload
+from labeler.core.threads import one_thread
 from labeler.errors import UsageError
 from labeler.media.image import Array, Frame
 from labeler.pipeline import reconcile
@@ -32,6 +33,7 @@ from labeler.types import (
 __all__ = ["asked_signals", "check_written", "label_array", "signal_report", "verify_array"]
 
 
+@one_thread()
 def label_array(array: Array, options: LabelOptions) -> Array:
     """Draw the visible mark and embed the watermark; a layer that cannot be written is an error.
 
@@ -77,6 +79,7 @@ def check_written(asked: Sequence[Layer], written: Sequence[Layer], notes: Seque
         raise UsageError(f"the {' and the '.join(sorted(missing))} cannot be written: {reasons}")
 
 
+@one_thread()
 def verify_array(array: Array, options: VerifyOptions) -> Report:
     """Look for the visible mark and the watermark in pixels.
 

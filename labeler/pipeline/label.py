@@ -21,6 +21,7 @@ from labeler import profiles
 from labeler.core.atomic import publish_all, scratch, sweep_stale
 from labeler.core.keys import PUBLIC_KEY, KeyRing, WatermarkKey
 from labeler.core.payload import Payload
+from labeler.core.threads import one_thread
 from labeler.errors import (
     DependencyMissing,
     LabelLost,
@@ -131,6 +132,7 @@ def label_one(
     )
 
 
+@one_thread()
 def label_source(source: Source, options: LabelOptions, parts: Scratch | None = None) -> Labelled:
     """Label an open file and read the result back.
 

@@ -13,6 +13,7 @@ import numpy.typing as npt
 from labeler import profiles
 from labeler.core.keys import KeyRing
 from labeler.core.payload import Payload
+from labeler.core.threads import one_thread
 from labeler.errors import UsageError
 from labeler.pipeline.arrays import asked_signals, check_written, signal_report
 from labeler.pipeline.audio import SoundDetection, SoundPass
@@ -64,10 +65,12 @@ class AudioLabeler:
         )
         check_written(self._asked, self._pass.written, self._pass.notes)
 
+    @one_thread()
     def push(self, block: Samples) -> Samples:
         """Take frames (m, channels), float, full scale 1; return those (k, channels) that are done."""
         return self._pass.push(np.asarray(block, np.float32))
 
+    @one_thread()
     def flush(self) -> Samples:
         """The rest; a mark that is inserted makes the whole longer, every other keeps the length.
 
@@ -79,6 +82,7 @@ class AudioLabeler:
         return rest
 
 
+@one_thread()
 def label_samples(samples: npt.NDArray[Any], rate: int, options: LabelOptions) -> npt.NDArray[Any]:
     """Lay the audible mark and embed the watermark; a layer that cannot be written is an error."""
     frames = _frames_of(samples)
@@ -88,6 +92,7 @@ def label_samples(samples: npt.NDArray[Any], rate: int, options: LabelOptions) -
     return marked.reshape(-1, *samples.shape[1:]).astype(samples.dtype, copy=False)
 
 
+@one_thread()
 def verify_samples(samples: npt.NDArray[Any], rate: int, options: VerifyOptions) -> Report:
     """Listen for the audible mark and the watermark."""
     frames = _frames_of(samples)
@@ -137,14 +142,15 @@ def label_frames(frames: Iterable[Pixels], options: LabelOptions) -> Iterator[Pi
             reference=first[0],
         )
     if Layer.WATERMARK in asked:
-        mark = watermark.prepare(
-            width,
-            height,
-            bytes(Payload.of(new_label(options))),
-            watermark_key(options),
-            strength="strong" if options.strength == "strong" else "default",
-            sample_luma=[_luma(frame) for frame in first],
-        )
+        with one_thread():
+            mark = watermark.prepare(
+                width,
+                height,
+                bytes(Payload.of(new_label(options))),
+                watermark_key(options),
+                strength="strong" if options.strength == "strong" else "default",
+                sample_luma=[_luma(frame) for frame in first],
+            )
     for index, frame in enumerate(itertools.chain(first, map(_checked, stream))):
         if frame.shape != first[0].shape:
             raise UsageError(f"frame {index} is {frame.shape}, the first one {first[0].shape}.")
@@ -158,6 +164,7 @@ def label_frames(frames: Iterable[Pixels], options: LabelOptions) -> Iterator[Pi
         yield marked
 
 
+@one_thread()
 def verify_frames(frames: Iterable[Pixels], rate: float, options: VerifyOptions) -> Report:
     """Look for the visible mark and the watermark in a clip; see ``labeler.verify_frames``."""
     from labeler.visible import video as visible

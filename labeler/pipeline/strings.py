@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 from labeler import profiles
 from labeler.core.keys import PUBLIC_KEY, WatermarkKey
 from labeler.core.payload import Payload
+from labeler.core.threads import one_thread
 from labeler.errors import UsageError
 from labeler.media.text.formats import format_of
 from labeler.metadata import text as metadata
@@ -99,6 +100,7 @@ def _decode(data: bytes) -> str:
     return data.decode("utf-8", "surrogatepass")
 
 
+@one_thread()
 def verify_text(
     text: str,
     *,

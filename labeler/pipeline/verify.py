@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from labeler import profiles
 from labeler.core.keys import PUBLIC_KEY, KeyRing, WatermarkKey
+from labeler.core.threads import one_thread
 from labeler.errors import (
     DamagedMedia,
     DependencyMissing,
@@ -75,6 +76,7 @@ def check_options(options: VerifyOptions) -> None:
     _trust(options)
 
 
+@one_thread()
 def verify_source(
     source: Source, options: VerifyOptions, *, sidecars: dict[str, bytes] | None = None
 ) -> Report:

@@ -302,6 +302,7 @@ def detect(
     """Look for the signal marks in frames spread over the file, and in its first sound track."""
     assert source.file is not None
     clip: VideoInfo = examine(source, options.limits)
+    sound = _hear(source, clip, layers, keys, options)  # first: its memory serves the frames afterwards
     count = min(max(_FRAMES, round(info.duration / _STEP)), _MOST)
     found = _Detection(clip, layers, keys, quick=options.quick)
     damage = ""
@@ -312,9 +313,7 @@ def detect(
                 tell("read", frame.pts / (info.duration or 1))
     except DamagedMedia as error:  # what was seen until then counts, silence about the rest does not
         damage = error.message
-    return dataclasses.replace(
-        found.finish().despite(damage), sound_track=_hear(source, clip, layers, keys, options)
-    )
+    return dataclasses.replace(found.finish().despite(damage), sound_track=sound)
 
 
 def _hear(
