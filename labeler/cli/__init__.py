@@ -59,7 +59,7 @@ def cli(ctx: click.Context) -> None:
     labeler label picture.png -o out
     labeler verify out/picture.png
     """
-    ctx.default_map = default_map()
+    ctx.default_map = default_map(cli, ctx)
 
 
 def main(arguments: list[str] | None = None) -> None:
