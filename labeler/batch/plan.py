@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from labeler.errors import InputError, NotARegularFile, OutputError, UsageError
+from labeler.errors import NotARegularFile, OutputError, UsageError
 from labeler.media.formats import extensions
 from labeler.media.sniff import modality_of, sniff
 from labeler.pipeline import backup
@@ -15,6 +16,8 @@ from labeler.pipeline import backup
 __all__ = ["Job", "Plan", "find_inputs", "plan"]
 
 _SIDECARS = (".aigc.json", ".c2pa")
+_NUMBER = re.compile(r"\.\d+$")
+"""What a later original has before its suffix."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,10 +34,15 @@ class Job:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """All jobs of a run, and how many files of folders are left alone because labeler does not label their type."""
+    """All jobs of a run.
+
+    ``left_alone`` counts files of folders whose type labeler does not label, ``beside`` what labeler itself laid
+    beside another file: sidecars and originals.
+    """
 
     jobs: tuple[Job, ...]
     left_alone: int = 0
+    beside: int = 0
 
 
 def find_inputs(
@@ -43,18 +51,15 @@ def find_inputs(
     """Every file asked for, with its path below the output folder.
 
     A file is taken as it is; a folder is walked in name order without following links. Hidden files and
-    folders inside it, and the folder ``skip`` (the output), are left out. A folder that cannot be listed comes
-    out itself, so that reading it fails where it is reported.
+    folders inside it, and the folder ``skip`` (the output), are left out. A file that is not there, and a folder
+    that cannot be listed, come out themselves, so that reading them fails where it is reported.
 
     Raises:
         NotARegularFile: a folder without ``recursive``.
-        InputError: no such file.
     """
     skip = _resolved(skip) if skip else None
     for path in inputs:
         if not _is_folder(path):
-            if not os.path.lexists(path):
-                raise InputError("there is no such file or folder.", remedy="Check the path.", path=path)
             yield path, Path(path.name)
             continue
         if not recursive:
@@ -84,9 +89,8 @@ def _collect(closed: list[Path]) -> Callable[[OSError], None]:
 def _is_folder(path: Path) -> bool:
     try:
         return path.is_dir()
-    except (OSError, ValueError) as error:  # a name that no file can have
-        reason = getattr(error, "strerror", None) or error
-        raise InputError(f"this cannot be a file: {reason}.", remedy="Check the path.", path=path) from error
+    except (OSError, ValueError):  # a name that no file can have, or a closed folder above it
+        return False
 
 
 def _resolved(path: Path) -> Path:
@@ -100,7 +104,7 @@ def _resolved(path: Path) -> Path:
 
 def _is_wanted(path: Path) -> bool:
     """Regular files that are media by content, or claim to be by their name; links are not followed."""
-    if path.name.endswith(_SIDECARS) or path.is_symlink() or not (path.is_file() or path.is_dir()):
+    if path.is_symlink() or not (path.is_file() or path.is_dir()):
         return False
     suffix = path.suffix.lower()
     if any(suffix in known for known in extensions().values()):
@@ -110,6 +114,21 @@ def _is_wanted(path: Path) -> bool:
             return modality_of(sniff(file.read(64))) is not None
     except OSError:
         return True  # let the run report it
+
+
+def _is_beside(path: Path, named: set[Path]) -> bool:
+    """Whether labeler laid it beside another file, as its name tells.
+
+    In folders (``path`` is not among the ``named``) that is every sidecar and original. A sidecar that is named is
+    one if its file is there, an original if its file is named too, so that ``out/*`` means the labelled files.
+    """
+    text = str(path)
+    if path not in named:
+        return text.endswith((*_SIDECARS, backup.SUFFIX))
+    if text.endswith(backup.SUFFIX):
+        owner = text.removesuffix(backup.SUFFIX)
+        return not named.isdisjoint({Path(owner), Path(_NUMBER.sub("", owner))})
+    return any(text.endswith(suffix) and os.path.lexists(text.removesuffix(suffix)) for suffix in _SIDECARS)
 
 
 def plan(
@@ -125,9 +144,12 @@ def plan(
     named = {path for path in given if not _is_folder(path)}
     jobs: list[Job] = []
     taken: dict[Path, Path] = {}
-    left_alone = 0
+    left_alone = beside = 0
     for file, below in find_inputs(given, recursive=recursive, skip=output):
-        if file not in named and (file.name.endswith(backup.SUFFIX) or not _is_wanted(file)):
+        if _is_beside(file, named):
+            beside += 1
+            continue
+        if file not in named and not _is_wanted(file):
             left_alone += 1
             continue
         target = file if in_place else _inside(output, below) if output else None
@@ -141,7 +163,7 @@ def plan(
         if target is not None:
             taken[target] = file
         jobs.append(Job(file, target, in_place))
-    return Plan(tuple(jobs), left_alone)
+    return Plan(tuple(jobs), left_alone, beside)
 
 
 def _inside(folder: Path, below: Path) -> Path:

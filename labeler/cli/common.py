@@ -8,15 +8,19 @@ import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, BinaryIO, TypeVar
+from typing import TYPE_CHECKING, Any, BinaryIO, TypeVar
 
 import click
 
 from labeler.errors import OutputError, UsageError
 
+if TYPE_CHECKING:
+    from labeler.batch.plan import Plan
+
 __all__ = [
     "PATH",
     "Progress",
+    "left_out",
     "limits_of",
     "option",
     "split_stdin",
@@ -91,6 +95,18 @@ def write_stream(source: BinaryIO) -> None:
         raise OutputError("standard output is closed.")
     shutil.copyfileobj(source, sys.stdout.buffer, 1 << 20)
     sys.stdout.buffer.flush()
+
+
+def left_out(todo: Plan, verb: str) -> None:
+    """Say on stderr which files of a plan are no jobs, and why."""
+    if todo.beside:
+        what = "file" if todo.beside == 1 else "files"
+        click.echo(f"{todo.beside} {what} of labeler's own left alone: sidecars, kept originals", err=True)
+    if todo.left_alone:
+        what = "other file" if todo.left_alone == 1 else "other files"
+        click.echo(f"{todo.left_alone} {what} left alone: not of a type that labeler {verb}", err=True)
+    if not todo.jobs:
+        click.echo(f"nothing to do: no file of a type that labeler {verb}", err=True)
 
 
 class Progress:

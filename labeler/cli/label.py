@@ -10,6 +10,7 @@ import click
 from labeler.cli.common import (
     PATH,
     Progress,
+    left_out,
     limits_of,
     option,
     split_stdin,
@@ -229,10 +230,7 @@ def _files(
             _show(result, as_json)
             progress.advance()
     progress.clear()
-    if todo.left_alone:
-        click.echo(f"{todo.left_alone} other files left alone: not of a type that labeler labels", err=True)
-    if not results:
-        click.echo("nothing to do: no file of a type that labeler labels", err=True)
+    left_out(todo, "labels")
     return _exit_code([error for error in results if error], len(results))
 
 

@@ -7,7 +7,17 @@ from typing import TYPE_CHECKING
 
 import click
 
-from labeler.cli.common import PATH, Progress, limits_of, option, split_stdin, stdin, style, write_data
+from labeler.cli.common import (
+    PATH,
+    Progress,
+    left_out,
+    limits_of,
+    option,
+    split_stdin,
+    stdin,
+    style,
+    write_data,
+)
 from labeler.errors import ExitCode, UsageError
 
 if TYPE_CHECKING:
@@ -102,10 +112,7 @@ def command(
             show(report)
             progress.advance()
     progress.clear()
-    if todo.left_alone:
-        click.echo(f"{todo.left_alone} other files left alone: not of a type that labeler checks", err=True)
-    if not codes:
-        click.echo("nothing to do: no file of a type that labeler checks", err=True)
+    left_out(todo, "checks")
     if len(codes) < 2:
         return codes[0] if codes else ExitCode.NOTHING_TO_DO
     if any(code not in (ExitCode.OK, ExitCode.NEGATIVE) for code in codes):

@@ -103,7 +103,7 @@ def test_folders_keep_their_tree_and_leave_other_files_alone(run: Run, folder: P
     assert done.returncode == 0, done.stderr
     out = folder.parent / "work" / "out"
     assert sorted(str(p.relative_to(out)) for p in out.rglob("*") if p.is_file()) == ["a.jpg", "sub/b.png"]
-    assert b"1 other files left alone" in done.stderr
+    assert b"1 other file left alone" in done.stderr
     assert run("verify", "-r", "out", "-j", "2").returncode == 0
     assert run("label", folder, "-r", "-o", "out").returncode == 6, "running again has nothing to do"
     (out / "a.jpg").write_bytes(b"something else")
@@ -118,6 +118,30 @@ def test_some_failed_is_3(run: Run, folder: Path) -> None:
     assert b"broken.jpg" in done.stderr and b"damaged" in done.stderr
     assert not (folder.parent / "work" / "out" / "broken.jpg").exists()
     assert run("verify", "-r", folder).returncode == 3
+
+
+def test_a_missing_path_is_one_failure_among_others(run: Run, photo_png: Path) -> None:
+    done = run("label", photo_png, "missing.png", "-o", "out", "--json", "--layers", "metadata")
+    assert done.returncode == 3
+    results = [json.loads(line) for line in done.stdout.splitlines()]
+    assert [result["error"] and result["error"]["code"] for result in results] == [None, "input-error"]
+    done = run("verify", "out/photo.png", "missing.png", "--json", "--layers", "metadata")
+    assert done.returncode == 3
+    reports = [json.loads(line) for line in done.stdout.splitlines()]
+    assert [report["verdict"] for report in reports] == ["ai-confirmed", "cannot-tell"]
+    assert run("label", "missing.png", "-o", "out").returncode == 7
+
+
+def test_sidecars_are_no_inputs(run: Run, tmp_path: Path) -> None:
+    text = tmp_path / "work" / "a.txt"
+    text.write_text("One sentence.\n")
+    assert run("label", text, "-o", "out").returncode == 0
+    out = sorted((tmp_path / "work" / "out").iterdir())
+    done = run("verify", *out)
+    assert done.returncode == 0 and len(out) == 3
+    assert b"2 files of labeler's own left alone" in done.stderr
+    (tmp_path / "work" / "out" / "a.txt").unlink()
+    assert run("verify", "out/a.txt.c2pa").returncode == 7
 
 
 def test_in_place_keeps_the_original(run: Run, photo_png: Path) -> None:

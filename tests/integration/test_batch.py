@@ -17,7 +17,7 @@ from hostile_support import LABELER, save, scene, select_briefly, watched
 from PIL import Image
 
 from labeler.batch import plan, pool, work
-from labeler.errors import ExitCode, InputError, NotARegularFile, OutputError, UsageError
+from labeler.errors import ExitCode, NotARegularFile, OutputError, UsageError
 from labeler.pipeline.options import LabelOptions
 from labeler.types import LabelResult, Layer
 
@@ -89,7 +89,21 @@ def test_the_plan_keeps_the_tree_and_leaves_the_rest_alone(tmp_path: Path) -> No
         ("notes.txt", "out/notes.txt"),
         ("a.png", "out/sub/a.png"),
     ]
-    assert todo.left_alone == 2  # the FIFO and the backup
+    assert (todo.left_alone, todo.beside) == (1, 1)  # the FIFO, the backup
+
+
+def test_what_labeler_laid_beside_a_file_is_no_input(tmp_path: Path) -> None:
+    own = ("a.png.c2pa", "a.png.aigc.json", "a.png.orig", "a.png.1.orig")
+    files(tmp_path, "a.png", "alone.orig", "alone.c2pa", *own)
+
+    def taken(*names: str) -> list[str]:
+        todo = plan.plan([tmp_path / name for name in names], recursive=False)
+        assert todo.beside == len(names) - len(todo.jobs)
+        return [job.input.name for job in todo.jobs]
+
+    assert taken("a.png", *own, "alone.orig", "alone.c2pa") == ["a.png", "alone.orig", "alone.c2pa"]
+    assert taken("a.png.orig", "a.png.1.orig", "a.png.c2pa") == ["a.png.orig", "a.png.1.orig"]
+    assert plan.plan([tmp_path], recursive=True).beside == 6
 
 
 def test_the_plan_refuses_what_cannot_be_meant(tmp_path: Path) -> None:
@@ -100,8 +114,6 @@ def test_the_plan_refuses_what_cannot_be_meant(tmp_path: Path) -> None:
         )
     with pytest.raises(NotARegularFile):
         plan.plan([tmp_path / "one"], recursive=False, output=tmp_path / "out")
-    with pytest.raises(InputError):
-        plan.plan([tmp_path / "missing"], recursive=True, output=tmp_path / "out")
     (tmp_path / "out").mkdir()
     (tmp_path / "out" / "sub").symlink_to(tmp_path / "two")
     files(tmp_path, "one/sub/b.png")
@@ -109,10 +121,12 @@ def test_the_plan_refuses_what_cannot_be_meant(tmp_path: Path) -> None:
         plan.plan([tmp_path / "one"], recursive=True, output=tmp_path / "out")
 
 
-def test_names_that_no_file_can_have_are_typed_errors(tmp_path: Path) -> None:
-    for path in (tmp_path / ("n" * 300), Path("d/" * 3000), tmp_path / "nul\0byte"):
-        with pytest.raises(InputError):
-            plan.plan([path], recursive=True, output=tmp_path / "out")
+def test_names_of_no_file_are_jobs_that_fail(tmp_path: Path) -> None:
+    paths = [tmp_path / "missing", tmp_path / ("n" * 300), Path("d/" * 3000), tmp_path / "nul\0byte"]
+    for path in paths:
+        (job,) = plan.plan([path], recursive=True, output=tmp_path / "out").jobs
+        result = work.label(work.LabelTask(job, LabelOptions(producer="p")))
+        assert result.error and result.error.code == "input-error", result
 
 
 def test_a_loop_of_links_as_output_is_a_typed_error(tmp_path: Path) -> None:
