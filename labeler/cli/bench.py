@@ -19,7 +19,7 @@ def command() -> None:
     """Measure speed and robustness on this machine."""
 
 
-@command.command("speed")
+@command.command("speed", short_help="CPU time of label and verify over the bare codec.")
 @click.argument("files", nargs=-1, type=PATH)
 @click.option(
     "--rounds", type=click.IntRange(1), default=5, show_default=True, help="The fastest of so many counts."
@@ -50,7 +50,7 @@ def speed(files: tuple[Path, ...], rounds: int, as_json: bool) -> int:
     return ExitCode.OK
 
 
-@command.command("robustness")
+@command.command("robustness", short_help="What of the layers survives what happens to media.")
 @click.option(
     "--modality",
     type=click.Choice(["image", "text", "audio", "video"]),

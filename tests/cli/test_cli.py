@@ -7,6 +7,7 @@ import json
 import os
 import subprocess
 import sys
+import tomllib
 from collections.abc import Callable
 from pathlib import Path
 
@@ -230,6 +231,29 @@ def test_keys_init_list_check_and_refusal_to_overwrite(run: Run, tmp_path: Path)
     assert done.returncode == 5 and b"chmod 600" in done.stderr
 
 
+def test_a_producer_can_be_added_later_and_is_never_replaced(run: Run, tmp_path: Path) -> None:
+    home = tmp_path / "fresh"
+    config = home / "labeler.toml"
+    assert run("keys", "init", LABELER_HOME=str(home), LABELER_PRODUCER="").returncode == 0
+    keys = sorted(home.rglob("*.key"))
+    done = run("keys", "init", "--producer", 'a "b"', LABELER_HOME=str(home))
+    assert done.returncode == 0 and str(config).encode() in done.stdout, done.stderr
+    assert tomllib.loads(config.read_text()) == {"producer": 'a "b"'}
+    assert sorted(home.rglob("*.key")) == keys
+    assert run("keys", "init", "--producer", "c", LABELER_HOME=str(home)).returncode == 5
+    config.write_text("[verify]\nquick = true\n")
+    assert run("keys", "init", "--producer", "c", LABELER_HOME=str(home)).returncode == 0
+    assert tomllib.loads(config.read_text()) == {"producer": "c", "verify": {"quick": True}}
+
+
+def test_keys_init_completes_a_configuration_that_was_there_first(run: Run, tmp_path: Path) -> None:
+    home = tmp_path / "fresh"
+    home.mkdir()
+    (home / "labeler.toml").write_text('[label]\nlang = "zh"\n')
+    assert run("keys", "init", "--producer", "c", LABELER_HOME=str(home)).returncode == 0
+    assert tomllib.loads((home / "labeler.toml").read_text()) == {"producer": "c", "label": {"lang": "zh"}}
+
+
 def test_trust_turns_unknown_into_trusted(run: Run, photo_png: Path, home: Path) -> None:
     run("label", photo_png, "-o", "out", "--layers", "credentials")
     signer = [
@@ -245,6 +269,12 @@ def test_inspect_gives_everything_as_json(run: Run, photo_png: Path) -> None:
     assert found["media"]["media_type"] == "image/png"
     assert found["report"]["verdict"] == "ai-confirmed"
     assert "c2pa.soft-binding" in json.dumps(found["c2pa"])
+
+
+@pytest.mark.parametrize("group", ["keys", "bench"])
+def test_help_of_groups_is_not_cut(run: Run, group: str) -> None:
+    commands = run(group, "--help").stdout.partition(b"Commands:")[2]
+    assert commands and b"..." not in commands
 
 
 def test_doctor_finds_everything(run: Run) -> None:
