@@ -16,6 +16,8 @@ from labeler.errors import OutputError, UsageError
 
 if TYPE_CHECKING:
     from labeler.batch.plan import Plan
+    from labeler.media.files import Scratch, Source
+    from labeler.media.limits import Limits
 
 __all__ = [
     "PATH",
@@ -23,8 +25,8 @@ __all__ = [
     "left_out",
     "limits_of",
     "option",
+    "read_stdin",
     "split_stdin",
-    "stdin",
     "style",
     "write_data",
     "write_stream",
@@ -55,7 +57,7 @@ def style(text: str, role: str) -> str:
     return click.style(text, **_COLOURS[role])
 
 
-def limits_of(megapixels: float) -> Any:
+def limits_of(megapixels: float) -> Limits:
     """Limits with another number of pixels."""
     from labeler.media.limits import Limits
 
@@ -77,11 +79,30 @@ def split_stdin(inputs: tuple[Path, ...]) -> bool:
     return True
 
 
-def stdin() -> BinaryIO:
-    """Standard input, as bytes."""
+def read_stdin(format_: str | None, parts: Scratch, limits: Limits) -> Source:
+    """Standard input as a file named ``-``, with the suffix that a format stands for: it tells Markdown from text.
+
+    Raises:
+        UsageError: standard input is closed, the format is unknown, or the content is of another one.
+        InputError: the content is of no type that labeler handles, or over a limit.
+    """
+    from labeler.media.files import spool
+    from labeler.media.formats import extensions
+    from labeler.pipeline.modalities import probe
+
+    suffix = f".{format_.lower().lstrip('.')}" if format_ else ""
+    if suffix and not any(suffix in known for known in extensions().values()):
+        raise UsageError(
+            f"--format {format_} is no type that labeler knows.",
+            remedy="Give a file name's extension, for example png or md.",
+        )
     if sys.stdin is None:
         raise UsageError("standard input is closed.", remedy="Pipe a file into it.")
-    return sys.stdin.buffer
+    source = spool(sys.stdin.buffer, Path(f"-{suffix}"), parts, limits=limits)
+    media_type = probe(source, limits).media_type
+    if suffix and suffix not in extensions().get(media_type, ()):
+        raise UsageError(f"--format says {format_}, but the content is {media_type}.")
+    return source
 
 
 def write_data(data: bytes) -> None:

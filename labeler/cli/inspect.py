@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from labeler.cli.common import PATH, limits_of, option, write_data
+from labeler.cli.common import PATH, limits_of, option, read_stdin, write_data
 from labeler.errors import ExitCode
 
 __all__ = ["command"]
@@ -16,12 +16,21 @@ __all__ = ["command"]
 @click.argument("input", type=PATH)
 @option("--trust", type=PATH, metavar="PEM", help="Certificates whose signatures are to be trusted.")
 @option("--max-megapixels", type=float, default=100.0, show_default=True, help="Refuse larger pictures.")
-def command(input: Path, trust: Path | None, max_megapixels: float) -> int:
-    """Everything found in one file, raw, as JSON: for a person who investigates."""
+@option("--format", "format_", metavar="TYPE", help="With - as input: its type, e.g. md.")
+def command(input: Path, trust: Path | None, max_megapixels: float, format_: str | None) -> int:
+    """Everything found in one file, raw, as JSON: for a person who investigates. - reads standard input."""
+    import tempfile
+
+    from labeler.core.atomic import scratch
     from labeler.pipeline.options import VerifyOptions
-    from labeler.pipeline.verify import inspect_one
+    from labeler.pipeline.verify import inspect_one, inspect_source
     from labeler.report.jsonl import to_json
 
-    found = inspect_one(input, VerifyOptions(trust=trust, limits=limits_of(max_megapixels)))
+    options = VerifyOptions(trust=trust, limits=limits_of(max_megapixels))
+    if input == Path("-"):
+        with tempfile.TemporaryDirectory() as folder, scratch(Path(folder)) as parts:
+            found = inspect_source(read_stdin(format_, parts, options.limits), options, sidecars={})
+    else:
+        found = inspect_one(input, options)
     write_data(to_json(found, indent=2) + b"\n")
     return ExitCode.OK

@@ -13,8 +13,8 @@ from labeler.cli.common import (
     left_out,
     limits_of,
     option,
+    read_stdin,
     split_stdin,
-    stdin,
     style,
     write_data,
     write_stream,
@@ -22,6 +22,7 @@ from labeler.cli.common import (
 from labeler.errors import ExitCode, OutputError, UsageError
 
 if TYPE_CHECKING:
+    from labeler.pipeline.label import Labelled
     from labeler.pipeline.options import LabelOptions
     from labeler.types import LabelResult
 
@@ -126,7 +127,7 @@ __all__ = ["command"]
     help="Worker processes.",
 )
 @option("--max-megapixels", type=float, default=100.0, show_default=True, help="Refuse larger pictures.")
-@option("--format", "format_", metavar="TYPE", help="With - as input: the type that is expected, e.g. png.")
+@option("--format", "format_", metavar="TYPE", help="With - as input: its type, e.g. md.")
 @option("--json", "as_json", is_flag=True, help="One JSON object a line on stdout.")
 def command(
     inputs: tuple[Path, ...],
@@ -144,7 +145,8 @@ def command(
     \b
     labeler label poster.png -o out --producer 001191...10001
     labeler label pictures -r -o labelled -j 4
-    cat a.png | labeler label - -o - --format png > b.png
+    cat a.png | labeler label - -o - > b.png
+    cat a.md | labeler label - -o - --format md --in-text > b.md
     """
     options = _options(**settings)
     from_stdin, to_stdout = split_stdin(inputs), output == Path("-")
@@ -158,7 +160,7 @@ def command(
         if _is_file_name(output):
             raise UsageError(f"-o names a folder, and {output} is a file's name.", remedy="Give a folder.")
     if to_stdout or from_stdin:
-        return _pipe(inputs, output or Path(), options, force=force, expected=format_, as_json=as_json)
+        return _pipe(inputs, output or Path(), options, force=force, format_=format_, as_json=as_json)
     return _files(inputs, output, options, in_place, recursive, force, jobs, as_json)
 
 
@@ -259,7 +261,7 @@ def _pipe(
     options: LabelOptions,
     *,
     force: bool,
-    expected: str | None,
+    format_: str | None,
     as_json: bool,
 ) -> int:
     """One file from stdin or to stdout."""
@@ -267,7 +269,7 @@ def _pipe(
     import tempfile
 
     from labeler.core.atomic import publish_all, scratch
-    from labeler.media.files import open_source, spool
+    from labeler.media.files import open_source
     from labeler.media.formats import extensions
     from labeler.pipeline.label import label_source
     from labeler.pipeline.modalities import probe
@@ -280,27 +282,51 @@ def _pipe(
         scratch(Path(stack.enter_context(tempfile.TemporaryDirectory())) if to_stdout else output) as parts,
     ):
         if inputs[0] == Path("-"):
-            source = spool(stdin(), Path("-"), parts, limits=options.limits)
+            source = read_stdin(format_, parts, options.limits)
         else:
             source = open_source(inputs[0], limits=options.limits)
         media_type = probe(source, options.limits).media_type
-        suffixes = extensions().get(media_type, ("",))
-        if expected and f".{expected.lower().lstrip('.')}" not in suffixes:
-            raise UsageError(f"--format says {expected}, but the content is {media_type}.", path=inputs[0])
         labelled = label_source(source, options, parts)
+        for note in labelled.notes:
+            click.echo(f"note  {note.detail}", err=True)
         if to_stdout:
-            if labelled.sidecars:
-                raise UsageError(
-                    f"{media_type} needs files beside it ({', '.join(labelled.sidecars)}), "
-                    "which stdout cannot carry.",
-                    remedy="Give -o DIR.",
-                )
+            _check_alone(labelled, media_type, options)
             with labelled.content.open() as data:
                 write_stream(data)
             return ExitCode.OK
-        target = output / f"stdin{suffixes[0]}"
+        target = output / f"stdin{extensions()[media_type][0]}"
         content = labelled.content.file or labelled.content.data
         beside = {target.with_name(target.name + suffix): data for suffix, data in labelled.sidecars.items()}
         publish_all({target: content, **beside}, overwrite=force)
     click.echo(f"{target}   labelled: {', '.join(labelled.layers)}")
     return ExitCode.OK
+
+
+def _check_alone(labelled: Labelled, media_type: str, options: LabelOptions) -> None:
+    """Whether a labelled file may stand without its sidecars, as on stdout.
+
+    A text with its manifest inside may: the manifest names the content too. It is said what stays away.
+
+    Raises:
+        UsageError: it may not.
+    """
+    from labeler.pipeline.verify import CREDENTIALS_SUFFIX
+    from labeler.types import Layer
+
+    if not labelled.sidecars:
+        return
+    names = ", ".join(labelled.sidecars)
+    if (
+        not options.in_text
+        or Layer.CREDENTIALS not in labelled.layers
+        or CREDENTIALS_SUFFIX in labelled.sidecars
+    ):
+        raise UsageError(
+            f"{media_type} needs files beside it ({names}), which stdout cannot carry.",
+            remedy="Give -o DIR, or --in-text (plain text, Markdown, HTML, WebVTT), or --layers without them.",
+        )
+    click.echo(
+        f"note  the metadata of {media_type} stands in a file beside it ({names}), which stdout cannot carry: "
+        "it is left out; the manifest in the text names the same content",
+        err=True,
+    )

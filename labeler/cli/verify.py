@@ -13,8 +13,8 @@ from labeler.cli.common import (
     left_out,
     limits_of,
     option,
+    read_stdin,
     split_stdin,
-    stdin,
     style,
     write_data,
 )
@@ -48,6 +48,7 @@ __all__ = ["command"]
     help="Worker processes.",
 )
 @option("--max-megapixels", type=float, default=100.0, show_default=True, help="Refuse larger pictures.")
+@option("--format", "format_", metavar="TYPE", help="With - as input: its type, e.g. md.")
 @option("--json", "as_json", is_flag=True, help="One JSON object a line on stdout.")
 def command(
     inputs: tuple[Path, ...],
@@ -60,6 +61,7 @@ def command(
     deep: bool,
     jobs: int,
     max_megapixels: float,
+    format_: str | None,
     as_json: bool,
 ) -> int:
     """Say whether files carry a label, and whether the layers agree.
@@ -70,6 +72,7 @@ def command(
     \b
     labeler verify picture.jpg
     labeler verify inbox -r --json --profile cn-gb45438
+    cat answer.md | labeler verify - --format md
     """
     from labeler.batch import plan, pool, work
     from labeler.core.progress import listening
@@ -101,7 +104,7 @@ def command(
             click.echo(line)
 
     if split_stdin(inputs):
-        show(_from_stdin(options))
+        show(_from_stdin(options, format_))
         return codes[0]
     todo = plan.plan(inputs, recursive=recursive)
     progress = Progress(len(todo.jobs), "verified")
@@ -120,18 +123,18 @@ def command(
     return max(codes)
 
 
-def _from_stdin(options: VerifyOptions) -> Report:
+def _from_stdin(options: VerifyOptions, format_: str | None) -> Report:
+    import dataclasses
     import tempfile
 
     from labeler.core.atomic import scratch
     from labeler.errors import LabelerError
-    from labeler.media.files import spool
     from labeler.pipeline.verify import error_report, verify_source
 
     try:
         with tempfile.TemporaryDirectory() as folder, scratch(Path(folder)) as parts:
-            source = spool(stdin(), Path("-"), parts, limits=options.limits)
-            return verify_source(source, options, sidecars={})
+            source = read_stdin(format_, parts, options.limits)
+            return dataclasses.replace(verify_source(source, options, sidecars={}), path="-")
     except UsageError:
         raise
     except LabelerError as error:

@@ -46,6 +46,7 @@ __all__ = [
     "check_options",
     "error_report",
     "inspect_one",
+    "inspect_source",
     "verify_one",
     "verify_source",
 ]
@@ -209,15 +210,20 @@ def error_report(path: Path, error: Exception) -> Report:
 
 
 def inspect_one(path: Path, options: VerifyOptions) -> dict[str, object]:
+    """Everything found in a file and its sidecars, raw, as ``inspect_source`` gives it."""
+    return inspect_source(open_source(path, limits=options.limits), options, sidecars=_sidecars(path))
+
+
+def inspect_source(
+    source: Source, options: VerifyOptions, *, sidecars: dict[str, bytes]
+) -> dict[str, object]:
     """Everything found, raw: the report, the media's header, and the manifest store as c2pa gives it."""
     import dataclasses
 
     from labeler.credentials import read
 
-    source = open_source(path, limits=options.limits)
-    report = verify_source(source, options)
+    report = verify_source(source, options, sidecars=sidecars)
     info = probe(source, options.limits)
-    sidecars = _sidecars(path)
     with source.open() as file:
         manifest = read.raw(file, info, sidecar=sidecars.get(CREDENTIALS_SUFFIX), trust=_trust(options))
     return {

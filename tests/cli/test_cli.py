@@ -161,6 +161,47 @@ def test_pipes_carry_only_data(run: Run, photo_png: Path) -> None:
     assert run("label", "-", "-o", "-", "--format", "jpg", stdin=photo_png.read_bytes()).returncode == 2
 
 
+def test_texts_can_be_piped(run: Run) -> None:
+    text = b"# Title\n\nOne sentence.\n"
+    for kind, extra in (
+        ("md", ["--in-text"]),
+        ("md", ["--layers", "visible,metadata"]),
+        ("html", ["--in-text"]),
+    ):
+        page = b"<!doctype html><title>t</title><p>One.</p>" if kind == "html" else text
+        done = run("label", "-", "-o", "-", "--format", kind, *extra, stdin=page)
+        assert done.returncode == 0 and done.stderr == b"", done.stderr
+        report = json.loads(run("verify", "-", "--format", kind, "--json", stdin=done.stdout).stdout)
+        assert (report["path"], report["verdict"]) == ("-", "ai-confirmed")
+        assert report["layers"]["metadata"]["state"] == "present"
+    refused = run("label", "-", "-o", "-", "--format", "md", stdin=text)
+    assert refused.returncode == 2 and b".c2pa" in refused.stderr and b"--in-text" in refused.stderr
+
+
+def test_plain_text_in_a_pipe_has_its_label_in_the_manifest(run: Run) -> None:
+    done = run("label", "-", "-o", "-", "--in-text", stdin=b"One sentence.\n")
+    assert done.returncode == 0 and b".aigc.json" in done.stderr, done.stderr
+    report = json.loads(run("verify", "-", "--json", stdin=done.stdout).stdout)
+    assert report["layers"]["credentials"]["content"] == "intact"
+    assert report["verdict"] == "ai-confirmed" and report["label"]["producer"] == "acme"
+    assert run("label", "-", "-o", "-", stdin=b"One sentence.\n").returncode == 2
+    assert run("label", "-", "-o", "-", "--in-text", "--layers", "metadata", stdin=b"One.\n").returncode == 2
+
+
+def test_inspect_reads_a_pipe(run: Run, photo_png: Path) -> None:
+    found = json.loads(run("inspect", "-", stdin=photo_png.read_bytes()).stdout)
+    assert found["media"]["media_type"] == "image/png"
+    found = json.loads(run("inspect", "-", "--format", "md", stdin=b"One sentence.\n").stdout)
+    assert found["media"]["media_type"] == "text/markdown"
+
+
+@pytest.mark.parametrize("command", ["verify", "inspect"])
+def test_a_format_that_does_not_fit_is_refused(run: Run, photo_png: Path, command: str) -> None:
+    for kind, words in (("jpg", b"image/png"), ("xyz", b"no type")):
+        done = run(command, "-", "--format", kind, stdin=photo_png.read_bytes())
+        assert done.returncode == 2 and words in done.stderr
+
+
 @pytest.mark.parametrize(
     ("arguments", "code", "words"),
     [
