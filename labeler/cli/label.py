@@ -100,8 +100,18 @@ __all__ = ["command"]
     help="Of lossy pictures; default as the source.",
 )
 @option("--codec", type=click.Choice(["h264", "hevc", "vp9", "av1"]), help="Of video; default as the source.")
-@option("--crf", type=float, metavar="N", help="Quality of video in the encoder's scale; lower is better.")
-@option("--preset", default="", metavar="NAME", help="Of the video encoder, in its own words.")
+@option(
+    "--crf",
+    type=float,
+    metavar="N",
+    help="Of video, lower is better: 0 to 51 (H.264, HEVC) or 63 (VP9, AV1). Default: 20 to 28, by codec.",
+)
+@option(
+    "--preset",
+    default="",
+    metavar="NAME",
+    help="Of the video encoder: ultrafast to placebo (H.264, HEVC), a number (VP9, AV1).",
+)
 @option(
     "--hardware", type=click.Choice(["nvenc", "qsv", "amf", "vaapi", "videotoolbox"]),
     help="Encode video with this hardware.",

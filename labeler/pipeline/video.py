@@ -17,9 +17,11 @@ from labeler.core.progress import tell
 from labeler.errors import AlreadyLabelled, DamagedMedia, UnsupportedMedia
 from labeler.media.files import Scratch, Source
 from labeler.media.video import soundtrack
+from labeler.media.video.choices import check_encoder
 from labeler.media.video.decode import Plane, frames, sample
 from labeler.media.video.encode import Encoder
 from labeler.media.video.info import VideoInfo
+from labeler.media.video.settings import codec_for
 from labeler.pipeline.audio import SoundDetection, SoundPass
 from labeler.pipeline.marked import Marked
 from labeler.pipeline.modalities import examine
@@ -65,9 +67,17 @@ def apply(
 
     Raises:
         AlreadyLabelled: it carries a watermark under the key, and ``relabel`` is false.
+        UsageError: a quality or preset that the encoder has not.
+        DependencyMissing: the hardware is not here.
     """
     assert source.file is not None and scratch is not None
     clip: VideoInfo = examine(source, options.limits)
+    check_encoder(
+        codec_for(clip, options.codec or None),
+        quality=options.crf,
+        preset=options.preset or None,
+        hardware=options.hardware or None,
+    )
     samples = _samples(source, clip, _SAMPLES)
     there, notes = _glance(samples, clip, layers, key, options)
     badge = mark = None

@@ -133,14 +133,13 @@ def test_what_cannot_be_made_is_said(tmp_path: Path) -> None:
 def test_a_failing_encoder_says_why_and_is_no_fault_of_the_input(tmp_path: Path) -> None:
     info = new_video(64, 48, 25)
     frame = frame_of(np.zeros((48, 64, 3), np.uint8), 0, info)
-    for target, options, reason in (
-        (tmp_path / "no" / "a.mp4", {}, "No such file"),
-        (tmp_path / "a.mp4", {"preset": "nowhere"}, "nowhere"),
+    with (
+        pytest.raises(OutputError, match="No such file"),
+        Encoder(None, tmp_path / "no" / "a.mp4", info) as encoder,
     ):
-        with pytest.raises(OutputError, match=reason), Encoder(None, target, info, **options) as encoder:  # type: ignore[arg-type]
-            for _ in range(40):
-                encoder.write(frame)
-            encoder.finish()
+        for _ in range(40):
+            encoder.write(frame)
+        encoder.finish()
 
 
 def test_hardware_encoders_have_names(tmp_path: Path) -> None:

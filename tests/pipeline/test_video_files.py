@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -10,7 +11,7 @@ from stream_files import CLIPS, clip, stream_digest
 
 import labeler
 from labeler import Layer, State, Verdict
-from labeler.errors import AlreadyLabelled, DamagedMedia, UsageError
+from labeler.errors import AlreadyLabelled, DamagedMedia, DependencyMissing, LabelerError, UsageError
 from labeler.media.files import open_source
 from labeler.media.limits import DEFAULT_LIMITS
 from labeler.pipeline.modalities import examine
@@ -60,6 +61,28 @@ def test_labelled_once_is_enough(tmp_path: Path, home: Path) -> None:
         tmp_path / "b.mp4", tmp_path / "c.mp4", producer="acme", home=home, layers="visible,metadata"
     )
     assert "visible.there" in {note.id for note in result.notes}
+
+
+@pytest.mark.parametrize(
+    ("choice", "error", "words"),
+    [
+        ({"crf": 60}, UsageError, "--crf 60"),
+        ({"preset": "8"}, UsageError, "--preset 8"),
+        ({"hardware": "videotoolbox"}, DependencyMissing, "videotoolbox"),
+    ],
+)
+def test_what_the_encoder_has_not_is_told_before_any_frame_is_read(
+    choice: dict[str, Any],
+    error: type[LabelerError],
+    words: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    source = clip(tmp_path / "a.mp4")
+    monkeypatch.setattr("labeler.pipeline.video.sample", None)
+    with pytest.raises(error, match=words):
+        labeler.label_file(source, tmp_path / "b.mp4", producer="acme", layers="visible", **choice)
+    assert not (tmp_path / "b.mp4").exists()
 
 
 def test_damage_is_never_labelled(tmp_path: Path, home: Path) -> None:

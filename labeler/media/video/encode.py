@@ -16,6 +16,7 @@ import numpy as np
 
 from labeler.errors import DamagedMedia, OutputError, UnsupportedMedia
 from labeler.media import ffmpeg as engine
+from labeler.media.video.choices import check_encoder
 from labeler.media.video.decode import Frame
 from labeler.media.video.info import VideoInfo
 from labeler.media.video.movietags import carry_over
@@ -39,14 +40,15 @@ class Encoder:
         codec: ``h264``, ``hevc``, ``vp9``, ``vp8``, ``av1``; by default ``codec_for(info)``.
         quality: constant quality in the encoder's scale, lower is better; by default that of ``CODECS``.
         preset: in the encoder's own words; by default that of ``CODECS``.
-        hardware: ``nvenc``, ``qsv``, ``amf`` or ``videotoolbox`` instead of the software encoder.
+        hardware: one of ``HARDWARE`` instead of the software encoder.
         audio: a sound file that replaces the first sound track, encoded in that track's codec.
         audio_demuxer: of ``audio``.
         timeout: seconds without progress that count as hung.
 
     Raises:
         UnsupportedMedia: transparency, or several picture tracks.
-        DependencyMissing: no ffmpeg.
+        UsageError: a quality, preset or hardware that the encoder has not.
+        DependencyMissing: no ffmpeg, or not the hardware.
     """
 
     def __init__(
@@ -66,6 +68,7 @@ class Encoder:
         _refuse(info)
         self.info = info
         self.codec = codec_for(info, codec)
+        check_encoder(self.codec, quality=quality, preset=preset, hardware=hardware)
         self.findings = info.findings + findings(info, self.codec)
         self._source = source
         self._target = target

@@ -7,12 +7,22 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from labeler.errors import UnsupportedMedia, UsageError
+from labeler.errors import UnsupportedMedia
 from labeler.media import ffmpeg as engine
 from labeler.media.video.info import MUXERS, Stream, VideoInfo
 from labeler.types import Finding
 
-__all__ = ["CODECS", "MOVIES", "Codec", "codec_for", "command", "findings", "pixel_format"]
+__all__ = [
+    "CODECS",
+    "HARDWARE",
+    "MOVIES",
+    "Codec",
+    "Hardware",
+    "codec_for",
+    "command",
+    "findings",
+    "pixel_format",
+]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -22,7 +32,9 @@ class Codec:
     Attributes:
         encoder: ffmpeg's name of it.
         quality: default constant quality (CRF), about equal to the eye across codecs.
+        scale: lowest and highest CRF.
         preset: default trade of time against size, in the encoder's own words.
+        presets: all that there are.
         options: always given.
         layouts: sample layouts it takes.
         odd: takes 4:2:0 pictures of odd size.
@@ -30,7 +42,9 @@ class Codec:
 
     encoder: str
     quality: float
+    scale: tuple[float, float]
     preset: str
+    presets: tuple[str, ...]
     options: dict[str, Any]
     layouts: frozenset[str]
     odd: bool = False
@@ -38,19 +52,43 @@ class Codec:
 
 _EIGHT = frozenset({"yuv420p", "yuv422p", "yuv444p"})
 _TEN = frozenset({"yuv420p10le", "yuv422p10le", "yuv444p10le"})
+_X26 = (
+    "ultrafast",
+    "superfast",
+    "veryfast",
+    "faster",
+    "fast",
+    "medium",
+    "slow",
+    "slower",
+    "veryslow",
+    "placebo",
+)
 CODECS: dict[str, Codec] = {
-    "h264": Codec(encoder="libx264", quality=20, preset="veryfast", options={}, layouts=_EIGHT | _TEN),
+    "h264": Codec(
+        encoder="libx264",
+        quality=20,
+        scale=(0, 51),
+        preset="veryfast",
+        presets=_X26,
+        options={},
+        layouts=_EIGHT | _TEN,
+    ),
     "hevc": Codec(
         encoder="libx265",
         quality=22,
+        scale=(0, 51),
         preset="fast",
+        presets=_X26,
         options={"x265-params": "log-level=error"},
         layouts=_EIGHT | _TEN,
     ),
     "vp9": Codec(
         encoder="libvpx-vp9",
         quality=28,
+        scale=(0, 63),
         preset="4",
+        presets=tuple(map(str, range(-8, 9))),
         options={"b:v": 0, "deadline": "good", "row-mt": 1},
         layouts=_EIGHT | _TEN,
         odd=True,
@@ -58,7 +96,9 @@ CODECS: dict[str, Codec] = {
     "vp8": Codec(
         encoder="libvpx",
         quality=12,
+        scale=(4, 63),
         preset="4",
+        presets=tuple(map(str, range(-16, 17))),
         options={"b:v": "8M", "deadline": "good"},
         layouts=frozenset({"yuv420p"}),
         odd=True,
@@ -66,12 +106,39 @@ CODECS: dict[str, Codec] = {
     "av1": Codec(
         encoder="libsvtav1",
         quality=28,
+        scale=(0, 63),
         preset="8",
+        presets=tuple(map(str, range(-1, 14))),
         options={"svtav1-params": "lp=2"},
         layouts=frozenset({"yuv420p", "yuv420p10le"}),
     ),
 }
 """By the name of the codec."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Hardware:
+    """A family of encoders in hardware, ``CODEC_FAMILY`` by ffmpeg's names.
+
+    Attributes:
+        option: of constant quality.
+        scale: lowest and highest quality; None for that of the codec.
+        presets: all that there are.
+    """
+
+    option: str
+    scale: tuple[float, float] | None = None
+    presets: tuple[str, ...] = ()
+
+
+HARDWARE: dict[str, Hardware] = {
+    "nvenc": Hardware(option="cq", presets=("slow", "medium", "fast", *(f"p{step}" for step in range(1, 8)))),
+    "qsv": Hardware(option="global_quality", presets=_X26[2:-1]),
+    "amf": Hardware(option="qp_i", presets=("speed", "balanced", "quality", "high_quality")),
+    "vaapi": Hardware(option="qp"),
+    "videotoolbox": Hardware(option="q:v", scale=(1, 100)),
+}
+"""By the name of the family."""
 
 _IN_CONTAINER: dict[str, frozenset[str]] = {
     "video/webm": frozenset({"vp8", "vp9", "av1"}),
@@ -82,13 +149,6 @@ _IN_CONTAINER: dict[str, frozenset[str]] = {
 MOVIES = frozenset({"video/mp4", "video/quicktime", "video/x-m4v"})
 """Types that are ISO base media files."""
 _PRESET_OPTION = {"libvpx-vp9": "cpu-used", "libvpx": "cpu-used"}
-_QUALITY_OPTION = {
-    "nvenc": "cq",
-    "qsv": "global_quality",
-    "amf": "qp_i",
-    "vaapi": "qp",
-    "videotoolbox": "q:v",
-}
 _DATE = re.compile(r"\d{4}-\d\d-\d\dT[\d:.]+Z")
 _STALE = ("BPS", "NUMBER_OF_FRAMES", "NUMBER_OF_BYTES", "_STATISTICS_TAGS", "_STATISTICS_WRITING_APP")
 _SOUND = {"aac": "aac", "opus": "libopus", "mp3": "libmp3lame", "vorbis": "libvorbis", "mp2": "mp2", "ac3": "ac3",
@@ -221,13 +281,8 @@ def _picture(
         out["filter:v:0"] = ",".join(filters)
     out["enc_time_base:v:0"] = f"{info.time_base.numerator}/{info.time_base.denominator}"
     if hardware is not None:
-        if hardware not in _QUALITY_OPTION:
-            raise UsageError(
-                f"there is no hardware encoder {hardware}.",
-                remedy=f"Use one of: {', '.join(_QUALITY_OPTION)}.",
-            )
         out["c:v:0"] = f"{codec}_{hardware}"
-        out[_QUALITY_OPTION[hardware]] = f"{level:g}"
+        out[HARDWARE[hardware].option] = f"{level:g}"
         if preset is not None:
             out["preset:v:0"] = preset
         return out
