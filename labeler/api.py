@@ -64,9 +64,12 @@ def label_file(
     >>> [str(layer) for layer in result.layers]
     ['visible', 'metadata']
     """
+    from labeler.pipeline.check import check_label
     from labeler.pipeline.label import label_one
 
-    return label_one(Path(path), Path(output), LabelOptions.of(**options), overwrite=overwrite)
+    settings = LabelOptions.of(**options)
+    check_label(settings)
+    return label_one(Path(path), Path(output), settings, overwrite=overwrite)
 
 
 def verify_file(path: str | Path, **options: Any) -> Report:

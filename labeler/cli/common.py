@@ -6,11 +6,12 @@ import io
 import shutil
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO, TypeVar
 
 import click
+from click.core import ParameterSource
 
 from labeler.errors import OutputError, UsageError
 
@@ -28,6 +29,7 @@ __all__ = [
     "read_stdin",
     "split_stdin",
     "style",
+    "tell_unused",
     "write_data",
     "write_stream",
 ]
@@ -128,6 +130,30 @@ def left_out(todo: Plan, verb: str) -> None:
         click.echo(f"{todo.left_alone} {what} left alone: not of a type that labeler {verb}", err=True)
     if not todo.jobs:
         click.echo(f"nothing to do: no file of a type that labeler {verb}", err=True)
+
+
+_WORDS = {"text": "texts", "image": "pictures", "audio": "sound", "video": "video"}
+
+
+def tell_unused(paths: Iterable[Path], only_for: Mapping[str, Collection[str]]) -> None:
+    """Say on stderr which options of this call have no effect, as no file is of a modality that they are for.
+
+    Args:
+        paths: the files, by whose names it is judged; nothing is said if one of them tells nothing.
+        only_for: by the name of a parameter, its modalities; none for what is for standard input.
+    """
+    from labeler.media.formats import modality_by_name
+
+    there = {modality_by_name(path) for path in paths}
+    if None in there or not there:
+        return
+    context = click.get_current_context()
+    for param in context.command.params:
+        modalities = only_for.get(param.name or "")
+        given = context.get_parameter_source(param.name or "") is ParameterSource.COMMANDLINE
+        if modalities is not None and given and there.isdisjoint(modalities):
+            what = " and ".join(_WORDS[modality] for modality in modalities) or "standard input"
+            click.echo(f"note  {param.opts[-1]} has no effect here: it is for {what}", err=True)
 
 
 class Progress:

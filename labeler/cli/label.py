@@ -16,6 +16,7 @@ from labeler.cli.common import (
     read_stdin,
     split_stdin,
     style,
+    tell_unused,
     write_data,
     write_stream,
 )
@@ -28,6 +29,28 @@ if TYPE_CHECKING:
 
 __all__ = ["command"]
 
+_ONLY_FOR = {
+    "every_paragraph": ["text"],
+    "tag_every": ["text"],
+    "in_text": ["text"],
+    "position": ["image", "video"],
+    "font": ["image", "video", "text"],
+    "audible": ["audio", "video"],
+    "audible_place": ["audio", "video"],
+    "audible_mode": ["audio"],
+    "prompt": ["audio", "video"],
+    "quality": ["image"],
+    "codec": ["video"],
+    "crf": ["video"],
+    "preset": ["video"],
+    "hardware": ["video"],
+    "visible_seconds": ["video"],
+    "fast": ["video"],
+    "sound_track": ["video"],
+    "format_": [],
+}
+"""Options that speak of some modalities only, or of standard input."""
+
 
 @click.command("label")
 @click.argument("inputs", nargs=-1, required=True, type=PATH)
@@ -36,11 +59,20 @@ __all__ = ["command"]
 )
 @option("--in-place", is_flag=True, help="Replace the inputs; originals are kept as NAME.orig.")
 @option("-r", "--recursive", is_flag=True, help="Label what is in folders too.")
-@option("--producer", default="", metavar="CODE", help="Name or code of your generation service (required).")
+@option("--producer", default="", metavar="CODE", help="Name or code of your generation service; required.")
 @option(
-    "--produce-id", default="", metavar="ID", help="Your id of the content (one file only). Default: random."
+    "--produce-id",
+    default="",
+    metavar="ID",
+    help="Your id of the content, for one file only; default a random one.",
 )
-@option("--profile", default="cn-gb45438", show_default=True, help="What to write: cn-gb45438 or all.")
+@option(
+    "--profile",
+    default="cn-gb45438",
+    show_default=True,
+    metavar="NAME",
+    help="What to write: cn-gb45438 or all.",
+)
 @option(
     "--layers",
     default="",
@@ -55,9 +87,15 @@ __all__ = ["command"]
 @option("--author", default="", metavar="A", help="Who claims authorship.")
 @option("--rights", default="", metavar="R", help="Rights statement.")
 @option(
-    "--training", type=click.Choice(["allowed", "notAllowed"]), help="May it train AI? Said in the manifest."
+    "--training",
+    type=click.Choice(["allowed", "notAllowed"]),
+    help="May it train AI? Said in the manifest; by default not.",
 )
-@option("--lang", type=click.Choice(["zh", "en", "both"]), help="Wording of the visible mark.")
+@option(
+    "--lang",
+    type=click.Choice(["zh", "en", "both"]),
+    help="Wording of the visible mark; default the profile's (both).",
+)
 @option("--every-paragraph", is_flag=True, help="Texts: mark each paragraph too.")
 @option(
     "--tag-every", type=click.Choice(["sentence", "paragraph", "end"]), default="paragraph", show_default=True,
@@ -67,19 +105,24 @@ __all__ = ["command"]
 @option(
     "--position",
     type=click.Choice(["auto", "top-left", "top-right", "bottom-left", "bottom-right"]),
-    help="Corner of the visible mark; auto takes the calmest.",
+    help="Corner of the visible mark; auto takes the calmest; default the profile's (auto).",
 )
-@option("--font", type=PATH, metavar="FILE", help="Font of the visible mark.")
+@option("--font", type=PATH, metavar="FILE", help="Font of the visible mark; default Noto Sans CJK.")
 @option(
     "--audible",
     type=click.Choice(["speech", "rhythm", "both"]),
-    help="The mark in sound: spoken, Morse rhythm, or both.",
+    help="The mark in sound: spoken, Morse rhythm, or both; default the profile's (speech).",
 )
-@option("--audible-place", default="", metavar="PLACE", help="start, end, both, or seconds.")
+@option(
+    "--audible-place",
+    default="",
+    metavar="PLACE",
+    help="Its place: start, end, both, or seconds from the beginning; default the profile's (start).",
+)
 @option(
     "--audible-mode",
     type=click.Choice(["mix", "insert"]),
-    help="Over the programme, or with room made for it.",
+    help="The mark lies over the sound, or has room made for it; default the profile's (mix).",
 )
 @option("--prompt", type=PATH, metavar="FILE", help="A sound file to speak instead of labeler's words.")
 @option(
@@ -97,27 +140,30 @@ __all__ = ["command"]
     "--quality",
     type=click.IntRange(1, 100),
     metavar="1..100",
-    help="Of lossy pictures; default as the source.",
+    help="Of lossy pictures; default about the source's.",
 )
 @option("--codec", type=click.Choice(["h264", "hevc", "vp9", "av1"]), help="Of video; default as the source.")
 @option(
     "--crf",
     type=float,
     metavar="N",
-    help="Of video, lower is better: 0 to 51 (H.264, HEVC) or 63 (VP9, AV1). Default: 20 to 28, by codec.",
+    help="Of video, lower is better: 0 to 51 (H.264, HEVC), 0 to 63 (VP9, AV1); default 20 to 28, by codec.",
 )
 @option(
     "--preset",
     default="",
     metavar="NAME",
-    help="Of the video encoder: ultrafast to placebo (H.264, HEVC), a number (VP9, AV1).",
+    help="Of the video encoder: ultrafast to placebo (H.264, HEVC), -8 to 8 (VP9), -1 to 13 (AV1); default a fast one.",
 )
 @option(
     "--hardware", type=click.Choice(["nvenc", "qsv", "amf", "vaapi", "videotoolbox"]),
-    help="Encode video with this hardware.",
+    help="Encode video with this hardware; default in software.",
 )  # fmt: skip
 @option(
-    "--visible-seconds", type=float, metavar="N", help="Video: show the mark so long; default throughout."
+    "--visible-seconds",
+    type=float,
+    metavar="N",
+    help="Video: show the mark for N seconds, at least 2; default throughout.",
 )
 @option("--fast", is_flag=True, help="Video: do not try out how strong the watermark must be.")
 @option("--sound-track", is_flag=True, help="Video: mark its sound track too.")
@@ -136,7 +182,14 @@ __all__ = ["command"]
     metavar="N",
     help="Worker processes.",
 )
-@option("--max-megapixels", type=float, default=100.0, show_default=True, help="Refuse larger pictures.")
+@option(
+    "--max-megapixels",
+    type=float,
+    default=100.0,
+    show_default=True,
+    metavar="N",
+    help="Refuse larger pictures.",
+)
 @option("--format", "format_", metavar="TYPE", help="With - as input: its type, e.g. md.")
 @option("--json", "as_json", is_flag=True, help="One JSON object a line on stdout.")
 def command(
@@ -158,7 +211,10 @@ def command(
     cat a.png | labeler label - -o - > b.png
     cat a.md | labeler label - -o - --format md --in-text > b.md
     """
+    from labeler.pipeline.check import check_label
+
     options = _options(**settings)
+    check_label(options)
     from_stdin, to_stdout = split_stdin(inputs), output == Path("-")
     if in_place == (output is not None):
         raise UsageError("where to? Give either -o DIR or --in-place.")
@@ -233,6 +289,7 @@ def _files(
             "one --produce-id cannot name several files.", remedy="Leave it out, or label one file."
         )
     tasks = (work.LabelTask(job, options, force) for job in todo.jobs)
+    tell_unused([job.input for job in todo.jobs], _ONLY_FOR)
     progress = Progress(len(todo.jobs), "labelled")
     results = []
     with listening(progress.part):
@@ -294,6 +351,7 @@ def _pipe(
         if inputs[0] == Path("-"):
             source = read_stdin(format_, parts, options.limits)
         else:
+            tell_unused(inputs, _ONLY_FOR)
             source = open_source(inputs[0], limits=options.limits)
         media_type = probe(source, options.limits).media_type
         labelled = label_source(source, options, parts)

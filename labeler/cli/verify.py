@@ -16,6 +16,7 @@ from labeler.cli.common import (
     read_stdin,
     split_stdin,
     style,
+    tell_unused,
     write_data,
 )
 from labeler.errors import ExitCode, UsageError
@@ -25,6 +26,9 @@ if TYPE_CHECKING:
     from labeler.types import Report
 
 __all__ = ["command"]
+
+_ONLY_FOR = {"tokens": ["text"], "deep": ["audio", "video"], "format_": []}
+"""Options that speak of some modalities only, or of standard input."""
 
 
 @click.command("verify")
@@ -47,7 +51,14 @@ __all__ = ["command"]
     metavar="N",
     help="Worker processes.",
 )
-@option("--max-megapixels", type=float, default=100.0, show_default=True, help="Refuse larger pictures.")
+@option(
+    "--max-megapixels",
+    type=float,
+    default=100.0,
+    show_default=True,
+    metavar="N",
+    help="Refuse larger pictures.",
+)
 @option("--format", "format_", metavar="TYPE", help="With - as input: its type, e.g. md.")
 @option("--json", "as_json", is_flag=True, help="One JSON object a line on stdout.")
 def command(
@@ -107,6 +118,7 @@ def command(
         show(_from_stdin(options, format_))
         return codes[0]
     todo = plan.plan(inputs, recursive=recursive)
+    tell_unused([job.input for job in todo.jobs], _ONLY_FOR)
     progress = Progress(len(todo.jobs), "verified")
     tasks = (work.VerifyTask(job, options) for job in todo.jobs)
     with listening(progress.part):

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import functools
 import importlib
+from pathlib import PurePath
 
-from labeler.media.sniff import EXTENSIONS
+from labeler.media.sniff import EXTENSIONS, modality_of
+from labeler.types import Modality
 
-__all__ = ["extensions"]
+__all__ = ["extensions", "modality_by_name"]
 
 _ROOMS = ("labeler.media.text.probe", "labeler.media.audio.probe", "labeler.media.video.probe")
 
@@ -19,3 +21,12 @@ def extensions() -> dict[str, tuple[str, ...]]:
     for room in _ROOMS:
         table |= importlib.import_module(room).EXTENSIONS
     return table
+
+
+def modality_by_name(name: PurePath) -> Modality | None:
+    """The modality that a file name's extension claims, or None if it claims none."""
+    suffix = name.suffix.lower()
+    for media_type, suffixes in extensions().items():
+        if suffix in suffixes:
+            return modality_of(media_type) or Modality.TEXT
+    return None

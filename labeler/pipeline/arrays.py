@@ -75,8 +75,8 @@ def asked_signals(options: LabelOptions, modality: Modality) -> list[Layer]:
 def check_written(asked: Sequence[Layer], written: Sequence[Layer], notes: Sequence[Finding]) -> None:
     """Raise UsageError for a layer that was asked for and could not be written."""
     if missing := set(asked) - set(written):
-        reasons = "; ".join(note.detail for note in notes)
-        raise UsageError(f"the {' and the '.join(sorted(missing))} cannot be written: {reasons}")
+        reasons = "; ".join(note.detail.rstrip(".") for note in notes)
+        raise UsageError(f"the {' and the '.join(sorted(missing))} cannot be written: {reasons}.")
 
 
 @one_thread()

@@ -150,9 +150,9 @@ def label_source(source: Source, options: LabelOptions, parts: Scratch | None = 
     marked = _signals(job)
     missing = sorted(layer for layer in job.required if layer.is_signal and layer not in marked.written)
     if missing:
-        reasons = "; ".join(note.detail for note in marked.notes if note.severity != "info")
+        reasons = "; ".join(note.detail.rstrip(".") for note in marked.notes if note.severity != "info")
         raise UnsupportedMedia(
-            f"the {' and the '.join(missing)} layer cannot be written: {reasons}",
+            f"the {' and the '.join(missing)} layer cannot be written: {reasons}.",
             remedy="Choose other --layers, or a profile that does not require it.",
             path=source.path,
         )

@@ -10,7 +10,7 @@ from labeler.errors import UsageError
 from labeler.media.limits import DEFAULT_LIMITS, Limits
 from labeler.types import Layer
 
-__all__ = ["LabelOptions", "VerifyOptions", "parse_layers"]
+__all__ = ["LabelOptions", "VerifyOptions", "check_files", "parse_layers"]
 
 _Options = TypeVar("_Options", "LabelOptions", "VerifyOptions")
 
@@ -161,3 +161,10 @@ def parse_layers(text: str) -> tuple[Layer, ...]:
             remedy=f"Layers: {', '.join(Layer)}.",
         )
     return tuple(layer for layer in Layer if layer in asked)
+
+
+def check_files(**files: Path | None) -> None:
+    """Raise UsageError for an option, by name, whose file is not there."""
+    for name, path in files.items():
+        if path is not None and not path.is_file():
+            raise UsageError(f"the file of --{name} is not there.", remedy="Check the path.", path=path)

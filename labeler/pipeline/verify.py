@@ -20,7 +20,7 @@ from labeler.errors import (
 from labeler.media.files import Source, open_source, read_neighbour
 from labeler.pipeline import reconcile
 from labeler.pipeline.modalities import metadata_of, probe, signals_of
-from labeler.pipeline.options import VerifyOptions
+from labeler.pipeline.options import VerifyOptions, check_files
 from labeler.pipeline.seen import Seen
 from labeler.profiles import checks
 from labeler.types import (
@@ -58,7 +58,7 @@ def verify_one(path: Path, options: VerifyOptions) -> Report:
     """Verify one file; an unreadable file gives a report with ``error`` set, never "no label".
 
     Raises:
-        UsageError, InputError: the profile or the trust list is wrong, whatever the file is.
+        UsageError, InputError: the profile, the trust list or the file of tokens is wrong, whatever the file is.
     """
     check_options(options)
     try:
@@ -74,6 +74,7 @@ def check_options(options: VerifyOptions) -> None:
     """Raise what is wrong with the options themselves, before any file is read."""
     if options.profile:
         profiles.load(options.profile)
+    check_files(trust=options.trust, tokens=options.tokens)
     _trust(options)
 
 

@@ -19,7 +19,18 @@ from labeler.visible.sound.placing import AudibleMark, Marker, rooms
 from labeler.visible.sound.seeking import Seeker, detect
 from labeler.visible.wording import SEPARATOR
 
-__all__ = ["KINDS", "AudibleMark", "Marker", "Seeker", "apply", "detect", "prepare", "rooms", "wording"]
+__all__ = [
+    "KINDS",
+    "AudibleMark",
+    "Marker",
+    "Seeker",
+    "apply",
+    "detect",
+    "prepare",
+    "rooms",
+    "seconds_of",
+    "wording",
+]
 
 KINDS = ("speech", "rhythm", "both")
 """Spoken, Morse rhythm, or the rhythm followed by the speech."""
@@ -86,7 +97,7 @@ def prepare(
         raise UsageError(f"unknown way {mode!r} to lay a mark.", remedy="Use mix or insert.")
     if loudness is not None and not np.isfinite(loudness):
         raise UsageError(f"{loudness} LUFS is no loudness.", remedy="Leave it out: it is measured.")
-    at = _seconds(place, duration)
+    at = seconds_of(place, duration)
     pieces: list[Floats] = []
     texts: list[str] = []
     if kind != "speech":
@@ -119,7 +130,12 @@ def apply(samples: Floats, mark: AudibleMark) -> Floats:
     return np.concatenate([marker.push(samples), marker.flush()])
 
 
-def _seconds(place: str, duration: float | None) -> float | None:
+def seconds_of(place: str, duration: float | None = None) -> float | None:
+    """Seconds from the beginning that a place names, or None for ``start``, ``end`` and ``both``.
+
+    Raises:
+        UsageError: it is none of these, or beyond ``duration``.
+    """
     if place in ("start", "end", "both"):
         return None
     try:

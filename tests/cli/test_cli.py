@@ -15,6 +15,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from labeler import profiles
+from labeler.media.video.settings import CODECS
+from labeler.visible.video import MIN_SECONDS
+
 Run = Callable[..., "subprocess.CompletedProcess[bytes]"]
 VERIFY_KEYS = {
     "schema", "version", "path", "sha256", "media_type", "modality", "verdict", "label", "layers", "consistency",
@@ -213,6 +217,11 @@ def test_a_format_that_does_not_fit_is_refused(run: Run, photo_png: Path, comman
         (("label", "missing.png", "-o", "out"), 7, "no such file"),
         (("verify", "missing.png"), 7, "no such file"),
         (("verify", "PHOTO", "--max-megapixels", "0.1"), 7, "--max-megapixels"),
+        (("label", "PHOTO", "-o", "out", "--font", "missing.ttf"), 2, "--font"),
+        (("label", "PHOTO", "-o", "out", "--prompt", "missing.wav"), 2, "--prompt"),
+        (("label", "PHOTO", "-o", "out", "--crf", "999"), 2, "0 to 51"),
+        (("verify", "PHOTO", "--tokens", "missing.json"), 2, "--tokens"),
+        (("verify", "PHOTO", "--trust", "missing.pem"), 2, "--trust"),
         (("verify", "--nonsense"), 2, "nonsense"),
         (("verify", "PHOTO", "--profile", "mars"), 2, "mars"),
     ],
@@ -224,6 +233,23 @@ def test_wrong_calls_say_what_to_do(
     assert done.returncode == code, done.stderr
     assert words in (done.stderr + done.stdout).decode()
     assert b"Traceback" not in done.stderr
+
+
+def test_options_without_effect_are_told(run: Run, photo_png: Path) -> None:
+    out = ("-o", "out", "--layers", "metadata")
+    done = run(
+        "label", photo_png, *out, "--crf", "20", "--quality", "90", "--format", "png", LABELER_FAST="1"
+    )
+    assert done.returncode == 0
+    assert done.stderr.decode().splitlines() == [
+        "note  --crf has no effect here: it is for video",
+        "note  --format has no effect here: it is for standard input",
+    ]
+    done = run("verify", photo_png, "--deep", "--quick")
+    assert done.stderr == b"note  --deep has no effect here: it is for sound and video\n"
+    named = photo_png.with_suffix(".unknown")
+    named.write_bytes(photo_png.read_bytes())
+    assert run("label", named, "-o", "out", "--layers", "metadata", "--crf", "20").stderr == b""
 
 
 def test_without_a_producer_nothing_is_guessed(run: Run, photo_png: Path) -> None:
@@ -310,6 +336,19 @@ def test_inspect_gives_everything_as_json(run: Run, photo_png: Path) -> None:
     assert found["media"]["media_type"] == "image/png"
     assert found["report"]["verdict"] == "ai-confirmed"
     assert "c2pa.soft-binding" in json.dumps(found["c2pa"])
+
+
+def test_help_says_the_defaults_of_the_profile_and_the_scales_of_the_encoders(run: Run) -> None:
+    text = " ".join(run("label", "--help").stdout.decode().split())
+    profile = profiles.load("cn-gb45438")
+    style, sound = profile.visible, profile.audible
+    for default in (style.lang, style.position, sound.kind, sound.place, sound.mode):
+        assert f"the profile's ({default})" in text
+    for codec in ("h264", "hevc", "vp9", "av1"):
+        low, high = CODECS[codec].scale
+        assert f"{low:g} to {high:g} (" in text
+        assert f"{CODECS[codec].presets[0]} to {CODECS[codec].presets[-1]} (" in text
+    assert f"at least {MIN_SECONDS:g};" in text
 
 
 @pytest.mark.parametrize("group", ["keys", "bench"])

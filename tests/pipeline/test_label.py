@@ -433,3 +433,14 @@ def test_a_label_that_does_not_meet_its_profile_says_so(
     assert "cn-gb45438" in note.detail and reason in note.detail and "GB 45438-2025 5" in note.detail
     judged = labeler.verify_file(tmp_path / "out.png", profile="cn-gb45438", home=home)
     assert judged.compliance is not None and judged.compliance.result == "fail"
+
+
+def test_reasons_end_as_sentences_do(tmp_path: Path, home: Path) -> None:
+    Image.new("RGB", (300, 16)).save(tmp_path / "a.png")
+    with pytest.raises(UnsupportedMedia) as caught:
+        labeler.label_file(tmp_path / "a.png", tmp_path / "b.png", producer="p", profile="all", home=home)
+    assert caught.value.message.endswith("at least 128.")
+    with pytest.raises(UsageError) as refused:
+        labeler.label_image(np.zeros((10, 12, 3), np.uint8), producer="p")
+    assert ".;" not in refused.value.message and ".." not in refused.value.message
+    assert "px; " in refused.value.message
