@@ -47,7 +47,8 @@ def label_file(
 
     Args:
         path: a regular file.
-        output: where the labelled file goes; its folder is made if missing.
+        output: where the labelled file goes; its folder is made if missing. Nothing is converted: an extension of
+            another type than the input's is an error.
         overwrite: replace an existing output; an original in that place is kept as ``NAME.orig``.
         **options: fields of ``LabelOptions``, for example ``producer``, ``profile``, ``layers``.
 
@@ -109,12 +110,13 @@ def label_image(array: Array, **options: Any) -> Array:
 
 
 def label_text(text: str, **options: Any) -> str:
-    """Put the visible lines around a text that a model wrote, and if asked for the invisible tag into it.
+    """Put the visible lines around a text that a model wrote, and if asked for the invisible tag and metadata into it.
 
     Args:
-        text: what a model wrote; labelling twice changes nothing.
-        **options: ``lang``, ``place``, ``kind`` (text, markdown, html), ``every_paragraph``, ``label``, ``tag``,
-            ``key``, as ``labeler.pipeline.strings.label_text`` documents them.
+        text: what a model wrote; labelling twice with the same label changes nothing.
+        **options: ``kind`` (text, markdown, html), ``place`` (both, start, end), and fields of ``LabelOptions``:
+            ``producer``, ``produce_id``, ``layers``, ``lang``, ``tag_every``, ``every_paragraph``, ``key``, ...;
+            ``labeler.pipeline.strings.label_text`` documents them all.
 
     >>> print(label_text("One sentence.", lang="en"))
     [AI-generated]

@@ -32,7 +32,7 @@ from labeler.media.files import Scratch, Source, open_source, read_neighbour
 from labeler.pipeline import compare, earlier
 from labeler.pipeline.backup import back_up, is_same
 from labeler.pipeline.marked import Marked
-from labeler.pipeline.modalities import metadata_of, probe, signals_of
+from labeler.pipeline.modalities import check_name, metadata_of, probe, signals_of
 from labeler.pipeline.options import LabelOptions, VerifyOptions
 from labeler.pipeline.verify import CREDENTIALS_SUFFIX, verify_source
 from labeler.types import (
@@ -99,6 +99,7 @@ def label_one(
     """
     started = time.perf_counter()
     source = open_source(path, limits=options.limits)
+    check_name(source, output, options.limits)
     if not overwrite and os.path.lexists(output):
         options = earlier.at_output(source, output, options)
         overwrite = True

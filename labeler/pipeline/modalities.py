@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import importlib
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any, BinaryIO, Protocol, cast
 
 from labeler.core.keys import WatermarkKey
-from labeler.errors import UnsupportedMedia
+from labeler.errors import UnsupportedMedia, UsageError
 from labeler.media.files import Scratch, Source
+from labeler.media.formats import extensions
 from labeler.media.limits import Limits
 from labeler.media.sniff import describe, modality_of, sniff
 from labeler.pipeline.marked import Marked
@@ -24,7 +26,7 @@ from labeler.types import (
     Modality,
 )
 
-__all__ = ["examine", "metadata_of", "probe", "signals_of"]
+__all__ = ["check_name", "examine", "metadata_of", "probe", "signals_of"]
 
 
 class Probe(Protocol):
@@ -114,6 +116,27 @@ def probe(source: Source, limits: Limits) -> MediaInfo:
         return cast(MediaInfo, examine(source, limits).info)
     module = cast(Probe, _load(_PROBE, modality))
     return module.probe(source.data, str(source.path), limits=limits)
+
+
+def check_name(source: Source, output: Path, limits: Limits) -> None:
+    """Check that an output's name does not promise another type than the input's, as no file is converted.
+
+    The input's own extension is kept whatever the content is, and extensions that labeler does not know pass.
+
+    Raises:
+        UsageError: it does.
+    """
+    suffix = output.suffix.lower()
+    if suffix == source.path.suffix.lower() or not any(suffix in each for each in extensions().values()):
+        return
+    media_type = probe(source, limits).media_type
+    known = extensions().get(media_type, (suffix,))
+    if suffix not in known:
+        raise UsageError(
+            f"the output's name ends in {suffix}, but the input is {media_type}, and labeler does not convert.",
+            remedy=f"Give a name that ends in {' or '.join(known)}.",
+            path=output,
+        )
 
 
 def examine(source: Source, limits: Limits) -> Any:

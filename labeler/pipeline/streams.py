@@ -15,6 +15,7 @@ from labeler.core.keys import KeyRing
 from labeler.core.payload import Payload
 from labeler.core.threads import one_thread
 from labeler.errors import UsageError
+from labeler.media.audio.decode import MAX_CHANNELS
 from labeler.pipeline.arrays import asked_signals, check_written, signal_report
 from labeler.pipeline.audio import SoundDetection, SoundPass
 from labeler.pipeline.label import new_label, watermark_key
@@ -110,12 +111,14 @@ def _frames_of(samples: npt.NDArray[Any]) -> Samples:
             "sound is a numpy array of floats, full scale 1.",
             remedy="For 16-bit integers: samples / np.float32(32768).",
         )
-    if samples.ndim not in (1, 2) or 0 in samples.shape:
+    frames = samples.reshape(len(samples), -1) if samples.ndim in (1, 2) and samples.size else None
+    if frames is None or frames.shape[1] > MAX_CHANNELS:
         raise UsageError(
-            f"sound is n or n x channels samples, not {' x '.join(map(str, samples.shape))}.",
-            remedy="Put the channels last.",
+            f"sound is n or n x channels samples, at most {MAX_CHANNELS} channels, "
+            f"not {' x '.join(map(str, samples.shape))}.",
+            remedy="Put the channels last, as samples.T does.",
         )
-    return np.ascontiguousarray(samples.reshape(len(samples), -1), np.float32)
+    return np.ascontiguousarray(frames, np.float32)
 
 
 def label_frames(frames: Iterable[Pixels], options: LabelOptions) -> Iterator[Pixels]:

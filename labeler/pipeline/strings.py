@@ -8,9 +8,11 @@ r"""Labels for plain strings: the answer of a model on its way to a person, befo
 
 from __future__ import annotations
 
+import dataclasses
 import hashlib
+import io
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from labeler import profiles
 from labeler.core.keys import PUBLIC_KEY, WatermarkKey
@@ -21,10 +23,12 @@ from labeler.media.text.formats import format_of
 from labeler.metadata import text as metadata
 from labeler.metadata.textslots import MarkdownSlot
 from labeler.pipeline import reconcile
+from labeler.pipeline.label import new_label, watermark_key
+from labeler.pipeline.options import LabelOptions
 from labeler.pipeline.text import look, mark_paragraphs, with_generation
 from labeler.pipeline.text import tag as write_tag
 from labeler.profiles import checks
-from labeler.types import CredentialsReport, Label, Layers, Modality, Report, State
+from labeler.types import CredentialsReport, Label, Layer, Layers, MediaInfo, Modality, Report, State
 from labeler.visible import text as visible
 from labeler.watermark import texttag
 
@@ -40,56 +44,88 @@ _PLACES = ("both", "start", "end")
 def label_text(
     text: str,
     *,
-    lang: str = "both",
     place: str = "both",
     kind: str = "text",
-    every_paragraph: bool = False,
     label: Label | None = None,
     tag: str = "",
-    key: WatermarkKey = PUBLIC_KEY,
+    key: WatermarkKey | str = PUBLIC_KEY,
+    **options: Any,
 ) -> str:
-    """Put the visible lines around a text, and if asked for the invisible tag into it.
+    """Put the visible lines around a text, and if asked for the invisible tag and metadata into it.
 
-    Labelling twice changes nothing.
+    Labelling twice with the same label changes nothing.
 
     Args:
         text: what a model wrote.
-        lang: ``zh``, ``en`` or ``both``; English alone does not satisfy the letter of GB 45438.
         place: ``both``, ``start`` or ``end``.
         kind: ``text``, ``markdown`` or ``html``: how the lines are written.
-        every_paragraph: also mark each paragraph, as 〔AI生成〕 behind it, for texts that are taken apart
-            (``kind`` text and markdown).
-        label: whose content it is; needed for the tag, and for Markdown written into the front matter.
-        tag: ``sentence``, ``paragraph`` or ``end`` for the invisible tag; "" for none.
-        key: watermark key of the tag.
+        label: whose content it is; default one of ``producer``, ``produce_id`` and the other fields in ``options``.
+            The tag needs it, and Markdown has it in its front matter.
+        tag: ``sentence``, ``paragraph`` or ``end`` for the invisible tag; "" for none, unless ``layers`` names the
+            watermark: then ``tag_every`` of ``options``.
+        key: watermark key of the tag, or its id.
+        **options: fields of ``LabelOptions``: of the label, ``layers`` (visible, watermark; of Markdown and HTML
+            metadata too), ``profile``, ``lang`` (English alone does not satisfy the letter of GB 45438), ``tag_every``,
+            ``every_paragraph`` (as 〔AI生成〕 behind each, for texts that are taken apart; not HTML), ``home``.
 
     Returns:
         The labelled text. Lone surrogates come back as they were.
 
     Raises:
-        UsageError: an unknown option, or a tag without a label.
+        UsageError: an unknown option, a layer that the string cannot carry, or one that needs a label without
+            a producer.
         CannotTag: the text has no safe place for a tag.
     """
     if place not in _PLACES or kind not in _TYPES:
         raise UsageError(f"place must be one of {', '.join(_PLACES)}, kind one of {', '.join(_TYPES)}.")
-    if tag:
-        if label is None:
-            raise UsageError("a tag names the content, so it needs a label.", remedy="Pass label=Label(...).")
-        payload = bytes(Payload.of(label))
-        text = _decode(write_tag(_encode(text), _TYPES[kind], payload, key, every=tag))
-    words = visible.marks(lang)
-    if every_paragraph and kind != "html":
-        text = _decode(mark_paragraphs(_encode(text), _TYPES[kind], words.text))
+    settings = LabelOptions.of(**options)
+    layers = _layers(settings, kind)
+    if Layer.WATERMARK in layers and not tag:
+        tag = settings.tag_every
+    if label is None and (settings.producer or tag or Layer.METADATA in (settings.layers or ())):
+        label = new_label(settings)
+    data = _encode(text)
+    if tag and label is not None:
+        if isinstance(key, str):
+            key = watermark_key(dataclasses.replace(settings, key=key))
+        data = write_tag(data, _TYPES[kind], bytes(Payload.of(label)), key, every=tag)
+    if Layer.VISIBLE in layers:
+        data = _lines(data, kind, place, settings)
+    if Layer.METADATA in layers and label is not None:
+        target = io.BytesIO()
+        info = MediaInfo(media_type=_TYPES[kind], modality=Modality.TEXT, size=len(data))
+        metadata.write(io.BytesIO(data), target, info, label)
+        data = target.getvalue()
+    return _decode(data)
+
+
+def _layers(settings: LabelOptions, kind: str) -> tuple[Layer, ...]:
+    """The layers to write into a string; by default the lines, and the front matter of Markdown.
+
+    Raises:
+        UsageError: one of those asked for has no place in it.
+    """
+    if settings.layers is None:
+        return (Layer.VISIBLE, Layer.METADATA) if kind == "markdown" else (Layer.VISIBLE,)
+    no_place = {Layer.CREDENTIALS, *((Layer.METADATA,) if kind == "text" else ())}
+    if refused := no_place.intersection(settings.layers):
+        raise UsageError(
+            f"a string of kind {kind} has no place for {' and '.join(sorted(refused))}.",
+            remedy="Use label_file, for a manifest with in_text=True.",
+        )
+    return settings.layers
+
+
+def _lines(data: bytes, kind: str, place: str, settings: LabelOptions) -> bytes:
+    """Put the visible lines around a text, and the mark behind each paragraph if that is asked for."""
+    lang = settings.lang or profiles.load(settings.profile).visible.lang
+    if settings.every_paragraph and kind != "html":
+        data = mark_paragraphs(data, _TYPES[kind], visible.marks(lang).text)
     form = format_of(_TYPES[kind])
-    head, tail = visible.missing(form.edges(_encode(text)), lang)
+    head, tail = visible.missing(form.edges(data), lang)
     head = head if place in ("both", "start") else ""
     tail = tail if place in ("both", "end") else ""
-    data = form.mark(_encode(text), head, tail) if head or tail else _encode(text)
-    if label is not None and kind == "markdown":
-        from labeler.metadata import aigc
-
-        data = MarkdownSlot().write(data, aigc.fields_of(label), {})
-    return _decode(data)
+    return form.mark(data, head, tail) if head or tail else data
 
 
 def _encode(text: str) -> bytes:

@@ -435,6 +435,24 @@ def test_a_label_that_does_not_meet_its_profile_says_so(
     assert judged.compliance is not None and judged.compliance.result == "fail"
 
 
+def test_an_output_name_promises_no_other_type(photo: np.ndarray, tmp_path: Path) -> None:
+    options: dict[str, Any] = {"producer": "acme", "layers": "metadata"}
+    source, odd = _save(photo, tmp_path / "a.png"), tmp_path / "odd.jpg"
+    odd.write_bytes(source.read_bytes())
+    for name in ("b.jpg", "b.mp4", "b.txt"):
+        with pytest.raises(UsageError, match=r"does not convert\. Give a name that ends in \.png"):
+            labeler.label_file(source, tmp_path / name, **options)
+        assert not (tmp_path / name).exists()
+    for path, name in (
+        (source, "b.PNG"),
+        (source, "b.apng"),
+        (source, "b"),
+        (source, "b.xyz"),
+        (odd, "c.jpg"),
+    ):
+        labeler.label_file(path, tmp_path / name, **options)
+
+
 def test_reasons_end_as_sentences_do(tmp_path: Path, home: Path) -> None:
     Image.new("RGB", (300, 16)).save(tmp_path / "a.png")
     with pytest.raises(UnsupportedMedia) as caught:

@@ -179,6 +179,8 @@ def test_sound_as_arrays_whole_and_block_by_block() -> None:
     for wrong in (np.zeros(100, np.int16), np.zeros((2, 3, 4), np.float32), [0.0]):
         with pytest.raises(UsageError):
             labeler.label_audio(wrong, 16_000, **options)  # type: ignore[arg-type]
+    with pytest.raises(UsageError, match=r"2 x 64000.* samples\.T"):
+        labeler.label_audio(np.zeros((2, 64_000), np.float32), 16_000, **options)
     with pytest.raises(UsageError, match="silent"):
         labeler.label_audio(np.zeros(64_000, np.float32), 16_000, layers="watermark", **options)
 

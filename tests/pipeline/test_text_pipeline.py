@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 import text_documents as docs
 
 from labeler import profiles
-from labeler.core.keys import PUBLIC_KEY
+from labeler.core.keys import PUBLIC_KEY, KeyRing
 from labeler.core.payload import Payload
 from labeler.errors import UsageError
 from labeler.media.files import Source
@@ -113,6 +114,24 @@ def test_places_and_paragraph_marks() -> None:
     assert label_text(marked, lang="zh", every_paragraph=True) == marked
 
 
+def test_strings_take_the_options_of_files(home: Path) -> None:
+    options: dict[str, Any] = {"producer": "acme", "produce_id": "42", "generator": "model/1", "lang": "zh"}
+    mark_id = Label(producer="acme", produce_id="42").mark_id
+    text = label_text("One. Two.", layers="visible,watermark", key="private", home=home, **options)
+    assert text.startswith("【AI生成】\n")
+    report = verify_text(text, keys=KeyRing(home).all_keys())
+    assert report.layers.watermark.mark_id == mark_id and report.layers.watermark.key_id != PUBLIC_KEY.key_id
+    for kind in ("markdown", "html"):
+        page = "<!doctype html><title>t</title><p>One.</p>" if kind == "html" else "One."
+        labelled = label_text(page, kind=kind, layers="metadata", **options)
+        report = verify_text(labelled, kind=kind)
+        assert report.label is not None and report.label.mark_id == mark_id
+        assert report.layers.visible.state is State.ABSENT
+    assert "AIGC:" in label_text("One.", kind="markdown", **options)
+    assert "AIGC:" not in label_text("One.", kind="markdown", layers="visible", **options)
+    assert label_text("One.", tag_every="end", layers=["watermark"], **options).startswith("One")
+
+
 def test_an_unlabelled_string_is_not_called_human() -> None:
     report = verify_text(docs.ENGLISH)
     assert report.verdict is Verdict.CANNOT_TELL
@@ -126,6 +145,11 @@ def test_wrong_calls_are_told() -> None:
         {"lang": "de"},
         {"tag": "end"},
         {"tag": "word", "label": LABEL},
+        {"layers": "watermark"},
+        {"layers": "metadata", "label": LABEL},
+        {"layers": "metadata", "kind": "markdown"},
+        {"layers": "credentials", "producer": "p"},
+        {"nonsense": 1},
     ):
         with pytest.raises(UsageError):
             label_text("Some words.", **wrong)  # type: ignore[arg-type]
