@@ -27,11 +27,12 @@ from labeler.types import State
 from labeler.watermark.analysis import fold, line_transform, synthesis
 from labeler.watermark.apply import CHROMA_POWER, add_delta, delta_image
 from labeler.watermark.fingerprint import compare, fingerprint
-from labeler.watermark.frame import FRAME, frame_size, planes_of, reduce_to
+from labeler.watermark.frame import FRAME
 from labeler.watermark.image import detect, embed
 from labeler.watermark.layout import CELL_PERIOD, TILE
 from labeler.watermark.marking import host_of
-from labeler.watermark.reading import Reading, read
+from labeler.watermark.reading import Reading
+from labeler.watermark.view import View
 
 __all__ = ["Estimate", "averaging", "copying", "fingerprints", "keyless"]
 
@@ -50,7 +51,7 @@ class Estimate:
 
 
 def _reading(pixels: Pixels) -> Reading:
-    return read(planes_of(reduce_to(pixels, *frame_size(pixels.shape[0], pixels.shape[1], FRAME))))
+    return View(pixels).analysis(FRAME).reading
 
 
 def _lattice(cells: Floats, *, clip: float = 0.0) -> Floats:
@@ -100,8 +101,8 @@ def _unit(cells: Floats) -> Floats:
 
 def put(pixels: Pixels, mark: Estimate, psnr: float, *, sign: float) -> Pixels:
     """Add (sign 1) or subtract (-1) an estimate at a PSNR, shaped by the picture's own mask."""
-    size = frame_size(pixels.shape[0], pixels.shape[1], FRAME)
-    host = host_of(planes_of(reduce_to(pixels, *size)))
+    seen = View(pixels).analysis(FRAME)
+    host, size = host_of(seen), seen.planes.shape
     error = 255**2 / 10 ** (psnr / 10)
     deltas = []
     for tile, part, scale in (

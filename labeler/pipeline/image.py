@@ -72,13 +72,6 @@ def mark(
     """
     notes: list[Finding] = []
     written: list[Layer] = []
-    if Layer.WATERMARK in layers and not options.relabel:
-        there = watermark.detect(frames[0].pixels, [key], quick=True, alpha=frames[0].alpha)
-        if there.state is State.PRESENT:
-            raise AlreadyLabelled(
-                f"the picture carries the watermark of another content, {there.mark_id}.",
-                remedy="Label the original, or leave the watermark out of --layers.",
-            )
     if Layer.VISIBLE in layers:
         try:
             if visible.detect(frames[0].pixels).state is State.PRESENT:
@@ -138,14 +131,17 @@ def _embed(
     """Embed into every frame that can carry a mark; the strength report is made for the first of them.
 
     Raises:
+        AlreadyLabelled: the first frame carries a mark of the key, and ``relabel`` is false.
         CannotMark: no frame can carry one.
     """
-    marked, weak, done, refused = [], "", 0, None
+    marked: list[Frame] = []
+    weak, done, refused = "", 0, None
     for frame in frames:
+        view = watermark.View(frame.pixels, frame.alpha)
+        if not marked and not options.relabel:
+            _refuse_marked(view, key)
         try:
-            embedded = watermark.embed(
-                frame.pixels, payload, key, strength=options.strength, alpha=frame.alpha, report=done == 0
-            )
+            embedded = watermark.embed(view, payload, key, strength=options.strength, report=done == 0)
         except watermark.CannotMark as error:
             refused = refused or error
             marked.append(frame)
@@ -156,6 +152,15 @@ def _embed(
     if not done and refused:
         raise refused
     return marked, weak
+
+
+def _refuse_marked(view: watermark.View, key: WatermarkKey) -> None:
+    there = watermark.detect(view, [key], quick=True, likely=False)
+    if there.state is State.PRESENT:
+        raise AlreadyLabelled(
+            f"the picture carries the watermark of another content, {there.mark_id}.",
+            remedy="Label the original, or leave the watermark out of --layers.",
+        )
 
 
 def detect(

@@ -6,10 +6,9 @@ import dataclasses
 import math
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any, TypeAlias
+from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
 from labeler.watermark import hypotheses
 from labeler.watermark.decoding import Decoded, decode_cells, sync_z
@@ -18,10 +17,9 @@ from labeler.watermark.reading import Reading
 from labeler.watermark.registration import Placement, place, register, unwarp
 from labeler.watermark.search import Candidate, Field, refine, search
 from labeler.watermark.statistics import ACCEPT_LOG10, accept_log10, sync_log10
+from labeler.watermark.view import View
 
 __all__ = ["Found", "Searched", "full_search", "scale_and_rotation", "trace_log10"]
-
-Pixels: TypeAlias = npt.NDArray[Any]
 
 _READINGS_MAX = 16
 """Upper bound on the geometries in which one search tries to decode; enters log10 p."""
@@ -99,13 +97,11 @@ _STAGES = (
 )
 
 
-def full_search(
-    pixels: Pixels, readings: Sequence[Reading], fields: Sequence[Field], layout: Layout
-) -> Searched:
+def full_search(view: View, readings: Sequence[Reading], fields: Sequence[Field], layout: Layout) -> Searched:
     """Search all geometries.
 
     Args:
-        pixels: the received picture.
+        view: the received picture.
         readings: of its working frame and of its small frame.
         fields: spectra of both.
         layout: the key's layout.
@@ -118,7 +114,7 @@ def full_search(
             break
         tried += 1
         field = fields[stage.frame]
-        found = _attempt(pixels, readings[stage.frame], field, layout, candidate, stage.name)
+        found = _attempt(view, readings[stage.frame], field, layout, candidate, stage.name)
         if found is not None:
             found = dataclasses.replace(found, unit=fields[0].width / field.width)
             return Searched(found=found, best_z=best_z, readings=tried)
@@ -151,13 +147,13 @@ def _alike(one: Candidate, two: Candidate) -> bool:
 
 
 def _attempt(
-    pixels: Pixels, reading: Reading, field: Field, layout: Layout, candidate: Candidate, stage: str
+    view: View, reading: Reading, field: Field, layout: Layout, candidate: Candidate, stage: str
 ) -> Found | None:
     frame = (field.height, field.width)
     if stage.endswith("scale"):
         # Crops and canvases change nothing but scale and place: three parameters, found more exactly than eight.
         plain = place(_without_turn(candidate, field, layout), field)
-        upright = unwarp(pixels, frame, plain)
+        upright = unwarp(view, frame, plain)
         if sync_z(upright.evidence, layout) >= _DECODE_Z:
             found = _decode(upright, layout, plain, stage)
             if found is not None:
@@ -168,16 +164,16 @@ def _attempt(
     if agreement < _AGREEMENT_MIN:
         return None
     placement, _ = register(reading, placement, layout, reach=12, step=0.35, spread=0.8)
-    upright = unwarp(pixels, frame, placement)
+    upright = unwarp(view, frame, placement)
     z = sync_z(upright.evidence, layout)
     if z < _DECODE_Z:
         return None
     found = _decode(upright, layout, placement, stage)
     if found is None and z > _POLISH_Z:
         placement, _ = register(reading, placement, layout, reach=12, step=0.2, spread=0.6)
-        found = _decode(unwarp(pixels, frame, placement), layout, placement, stage)
+        found = _decode(unwarp(view, frame, placement), layout, placement, stage)
     if found is None and z > _AGAIN_Z:
-        found = _decode(unwarp(pixels, frame, start), layout, start, stage)
+        found = _decode(unwarp(view, frame, start), layout, start, stage)
     return found
 
 

@@ -17,7 +17,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from labeler.watermark.analysis import HostEnergy, Spectrum, local_variance, spectrum, synthesis, whiten
+from labeler.watermark.analysis import HostEnergy, Spectrum, local_variance, synthesis
 from labeler.watermark.code import CODE_BITS, Bits, encode
 from labeler.watermark.layout import (
     CELL_CLASSES,
@@ -35,7 +35,6 @@ __all__ = [
     "choose",
     "gather",
     "plain_plan",
-    "plan_carrier",
     "plan_folded",
     "render",
     "soften",
@@ -87,22 +86,6 @@ def gather(values: Floats, carrier: Carrier) -> Floats:
 def as_dims(lines: Complexes) -> Floats:
     """Complex lines (..., n) as real dims (..., 2n): real part, imaginary part, in turn."""
     return np.asarray(np.ascontiguousarray(lines, np.complex64).view(np.float32), np.float32)
-
-
-def plan_carrier(
-    host: HostEnergy, scale: Floats, carrier: Carrier, layout: Layout, *, tile: int = TILE
-) -> CarrierPlan:
-    """Analyse one plane of the host.
-
-    Args:
-        host: high-pass plane and block energies.
-        scale: (h/4, w/4) float32, local rms that the mark will have there.
-        carrier: which carrier.
-        layout: the key's layout.
-        tile: period of the lattice in px of this plane.
-    """
-    folded = spectrum(whiten(host, tile), tile)
-    return plan_folded(folded, answer_of(host, scale, tile=tile), carrier, layout, tile=tile)
 
 
 def answer_of(host: HostEnergy, scale: Floats, *, tile: int = TILE) -> float:

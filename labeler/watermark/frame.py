@@ -15,7 +15,17 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-__all__ = ["FRAME", "FRAME_SMALL", "Planes", "frame_size", "luma_of", "planes_of", "reduce_to"]
+__all__ = [
+    "FRAME",
+    "FRAME_SMALL",
+    "Planes",
+    "exactly",
+    "frame_size",
+    "halved",
+    "luma_of",
+    "planes_of",
+    "reduce_to",
+]
 
 Floats: TypeAlias = npt.NDArray[np.float32]
 Pixels: TypeAlias = npt.NDArray[Any]
@@ -56,8 +66,18 @@ def frame_size(height: int, width: int, side: float = FRAME) -> tuple[int, int]:
 def reduce_to(pixels: Pixels, height: int, width: int) -> Pixels:
     """Resize for analysis: halve by 2 x 2 means while possible, then once to the exact size."""
     while pixels.shape[0] >= 2 * height and pixels.shape[1] >= 2 * width:
-        half = (pixels.shape[1] // 2, pixels.shape[0] // 2)
-        pixels = cv2.resize(pixels, half, interpolation=cv2.INTER_LINEAR)
+        pixels = halved(pixels)
+    return exactly(pixels, height, width)
+
+
+def halved(pixels: Pixels) -> Pixels:
+    """Means of 2 x 2; bilinear, so that odd sides keep the geometry."""
+    half = (pixels.shape[1] // 2, pixels.shape[0] // 2)
+    return cv2.resize(pixels, half, interpolation=cv2.INTER_LINEAR)
+
+
+def exactly(pixels: Pixels, height: int, width: int) -> Pixels:
+    """The last step of :func:`reduce_to`."""
     if pixels.shape[:2] == (height, width):
         return pixels
     shrinks = pixels.shape[0] > 1.1 * height or pixels.shape[1] > 1.1 * width

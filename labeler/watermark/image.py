@@ -21,14 +21,15 @@ from labeler.watermark.apply import add_delta, delta_image, mean_square_error
 from labeler.watermark.blind import Found, full_search, scale_and_rotation, trace_log10
 from labeler.watermark.decoding import Decoded
 from labeler.watermark.fingerprint import compare, fingerprint
-from labeler.watermark.frame import FRAME, FRAME_SMALL, frame_size, luma_of, planes_of, reduce_to
+from labeler.watermark.frame import FRAME, FRAME_SMALL, frame_size, luma_of, reduce_to
 from labeler.watermark.layout import Layout
 from labeler.watermark.marking import Delta, add, host_of, is_document, mark_detail, mark_frame
 from labeler.watermark.message import NONCES, candidates
 from labeler.watermark.orientation import ORIENTATIONS, Orientation
-from labeler.watermark.reading import Reading, glance, read, read_turned, read_upright
+from labeler.watermark.reading import Reading, glance, read_turned, read_upright
 from labeler.watermark.search import field_of
 from labeler.watermark.statistics import ACCEPT_LOG10, accept_log10
+from labeler.watermark.view import View
 
 __all__ = [
     "ALGORITHM",
@@ -36,6 +37,7 @@ __all__ = [
     "STRENGTHS",
     "CannotMark",
     "Embedded",
+    "View",
     "compare",
     "detect",
     "embed",
@@ -89,7 +91,7 @@ class Embedded:
 
 
 def embed(
-    pixels: Pixels,
+    picture: Pixels | View,
     payload: bytes,
     key: WatermarkKey,
     *,
@@ -101,57 +103,58 @@ def embed(
     """Embed a payload.
 
     Args:
-        pixels: (H, W) grey or (H, W, 3) RGB, uint8 or uint16, as displayed.
+        picture: (H, W) grey or (H, W, 3) RGB, uint8 or uint16, as displayed; or a view of it.
         payload: 8 bytes.
         key: the watermark key.
         strength: ``gentle``, ``default`` or ``strong``.
         psnr: aim at this PSNR (dB) whatever the picture.
-        alpha: (H, W), same dtype; fully transparent pixels are not touched.
+        alpha: (H, W), same dtype; fully transparent pixels are not touched. A view has its own.
         report: test the mark by reading it after JPEG 50 and half size.
 
     Raises:
         CannotMark: the picture is too small or entirely flat.
         UsageError: there is no such strength.
     """
-    _check(pixels, alpha)
+    view = _view_of(picture, alpha)
     if strength not in STRENGTHS:
         raise UsageError(f"unknown strength {strength!r}.", remedy=f"Use one of: {', '.join(STRENGTHS)}.")
-    short = min(pixels.shape[:2])
+    short = min(view.size)
     if short < SIDE_MIN:
         raise CannotMark(
             f"the short side has {short} px; an invisible mark needs at least {SIDE_MIN}.",
             remedy="Metadata and the visible label carry the label instead.",
         )
-    seen = _flatten(pixels, alpha)
-    if _is_flat(seen):
+    if _is_flat(view.pixels):
         raise CannotMark(
             "the picture is one flat area, where no invisible mark would survive.",
             remedy="Metadata and the visible label carry the label instead.",
         )
     layout = Layout.of(key.derive(PURPOSE))
-    delta = _delta(seen, payload, layout, base=STRENGTHS[strength], psnr=psnr)
-    marked = add_delta(pixels, delta_image(delta.luma, delta.chroma), alpha=alpha)
-    error = mean_square_error(pixels, marked)
+    delta = _delta(view, payload, layout, base=STRENGTHS[strength], psnr=psnr)
+    marked = add_delta(view.stored, delta_image(delta.luma, delta.chroma), alpha=view.alpha)
+    error = mean_square_error(view.stored, marked)
     return Embedded(
         pixels=marked,
         psnr=10 * math.log10(255**2 / error) if error > 0 else math.inf,
-        weak=_weakness(_flatten(marked, alpha), payload, key) if report else "",
+        weak=_weakness(View(marked, view.alpha).pixels, payload, key) if report else "",
     )
 
 
-def _delta(pixels: Pixels, payload: bytes, layout: Layout, *, base: float, psnr: float | None) -> Delta:
+def _view_of(picture: Pixels | View, alpha: Pixels | None) -> View:
+    return picture if isinstance(picture, View) else View(picture, alpha)
+
+
+def _delta(view: View, payload: bytes, layout: Layout, *, base: float, psnr: float | None) -> Delta:
     """The mark of a picture: frame class and layers by its size and content."""
-    height, width = pixels.shape[:2]
+    height, width = view.size
     small = math.sqrt(height * width) < _SMALL
-    size = frame_size(height, width, FRAME_SMALL if small else FRAME)
-    host = host_of(planes_of(reduce_to(pixels, *size)))
+    host = host_of(view.analysis(FRAME_SMALL if small else FRAME))
     if not small and is_document(host):
         small = True
-        size = frame_size(height, width, FRAME_SMALL)
-        host = host_of(planes_of(reduce_to(pixels, *size)))
-    ratio = height / size[0]
+        host = host_of(view.analysis(FRAME_SMALL))
+    ratio = height / host.seen.planes.shape[0]
     # Which nonces are tried depends on the picture, so pictures of one payload differ in their codewords.
-    start = int(cv2.norm(host.luma.high, cv2.NORM_L1)) % NONCES
+    start = int(cv2.norm(host.seen.luma.high, cv2.NORM_L1)) % NONCES
     messages = candidates(payload, layout.key, first=start, count=_NONCES_TRIED)
     base -= (
         _SIZE_LOSS * max(math.log2(_SIZE_FULL / math.sqrt(height * width)), 0) if not small else _SMALL_LOSS
@@ -192,15 +195,6 @@ def _weakness(marked: Pixels, payload: bytes, key: WatermarkKey) -> str:
     return f"{reason}: the mark is not readable after JPEG 50 and half size"
 
 
-def _flatten(pixels: Pixels, alpha: Pixels | None) -> Pixels:
-    """The picture as seen on white paper, fully transparent pixels white."""
-    if alpha is None:
-        return pixels
-    flat = pixels.copy()
-    flat[alpha == 0] = 255 if pixels.dtype == np.uint8 else 65535
-    return flat
-
-
 def _is_flat(pixels: Pixels) -> bool:
     """Whether all pixels have about the same colour."""
     limit = _FLAT_RANGE if pixels.dtype == np.uint8 else _FLAT_RANGE * 257
@@ -210,27 +204,22 @@ def _is_flat(pixels: Pixels) -> bool:
     return int(np.ptp(pixels.reshape(-1, *pixels.shape[2:]), axis=0).max()) <= limit
 
 
-def _check(pixels: Pixels, alpha: Pixels | None) -> None:
-    if pixels.dtype not in (np.uint8, np.uint16) or pixels.ndim not in (2, 3):
-        raise ValueError(
-            f"pixels must be (H, W) or (H, W, 3) of uint8 or uint16, not {pixels.dtype} {pixels.shape}"
-        )
-    if pixels.ndim == 3 and pixels.shape[2] != 3:
-        raise ValueError(f"colour pixels must have 3 channels, not {pixels.shape[2]}")
-    if alpha is not None and alpha.shape != pixels.shape[:2]:
-        raise ValueError(f"alpha is {alpha.shape}, the picture {pixels.shape[:2]}")
-
-
 def detect(
-    pixels: Pixels, keys: Sequence[WatermarkKey], *, quick: bool = False, alpha: Pixels | None = None
+    picture: Pixels | View,
+    keys: Sequence[WatermarkKey],
+    *,
+    quick: bool = False,
+    alpha: Pixels | None = None,
+    likely: bool = True,
 ) -> WatermarkReport:
     """Look for a mark.
 
     Args:
-        pixels: (H, W) or (H, W, 3) RGB, uint8 or uint16.
+        picture: (H, W) or (H, W, 3) RGB, uint8 or uint16; or a view of it.
         keys: the keys to try.
         quick: unchanged geometry (any uniform scale), flips and quarter turns only.
-        alpha: (H, W); fully transparent pixels are ignored.
+        alpha: (H, W); fully transparent pixels are ignored. A view has its own.
+        likely: glance at luma alone first, which is faster where there is a mark and slower where there is none.
 
     Returns:
         PRESENT with the payload and the geometry (``comparable``: the fingerprint of this picture may be compared
@@ -238,24 +227,21 @@ def detect(
         ABSENT; or CANNOT_TELL with the reason: the picture is too small or flat to
         show a mark, or shows the sync lines of a key but no readable payload.
     """
-    _check(pixels, alpha)
-    if min(pixels.shape[:2]) < _SIDE_READ:
+    view = _view_of(picture, alpha)
+    if min(view.size) < _SIDE_READ:
         return WatermarkReport(
             state=State.CANNOT_TELL,
-            reason=f"the short side has {min(pixels.shape[:2])} px; too small to show a mark",
+            reason=f"the short side has {min(view.size)} px; too small to show a mark",
         )
-    pixels = _flatten(pixels, alpha)
-    if _is_flat(pixels):
+    if _is_flat(view.pixels):
         return WatermarkReport(state=State.CANNOT_TELL, reason="the picture is flat and cannot show a mark")
     layouts = [Layout.of(key.derive(PURPOSE)) for key in keys]
     readings: list[Reading] = []
     for side in (FRAME, FRAME_SMALL):
-        size = frame_size(pixels.shape[0], pixels.shape[1], side)
-        frame = reduce_to(pixels, *size)
-        seen = glance(luma_of(frame), layouts) if frame.ndim == 3 else None
+        seen = glance(luma_of(view.frame(side)), layouts) if likely and view.pixels.ndim == 3 else None
         if seen is not None and _log10_p(seen[0]) < ACCEPT_LOG10:
             return _report(seen[0], keys[seen[1]], ORIENTATIONS[0])
-        readings.append(read(planes_of(frame)))
+        readings.append(view.analysis(side).reading)
         for key, layout in zip(keys, layouts, strict=True):
             found = read_upright(readings[-1], layout)
             if found is not None and _log10_p(found) < ACCEPT_LOG10:
@@ -267,17 +253,17 @@ def detect(
                 return _report(turned[0], key, turned[1])
     if quick:
         return WatermarkReport(state=State.ABSENT, geometry={"search": "quick"})
-    return _search(pixels, readings, keys, layouts)
+    return _search(view, readings, keys, layouts)
 
 
 def _search(
-    pixels: Pixels, readings: Sequence[Reading], keys: Sequence[WatermarkKey], layouts: Sequence[Layout]
+    view: View, readings: Sequence[Reading], keys: Sequence[WatermarkKey], layouts: Sequence[Layout]
 ) -> WatermarkReport:
     fields = [field_of(reading.luma, reading.chroma) for reading in readings]
     traces = []
     best_z = 0.0
     for key, layout in zip(keys, layouts, strict=True):
-        searched = full_search(pixels, readings, fields, layout)
+        searched = full_search(view, readings, fields, layout)
         if searched.found is not None:
             return _search_report(searched.found, key)
         best_z = max(best_z, searched.best_z)

@@ -1,4 +1,4 @@
-"""The mark of one frame: planes in, delta planes out. Pictures and video frames go the same way."""
+"""The mark of one frame: its analysis in, delta planes out."""
 
 from __future__ import annotations
 
@@ -9,13 +9,20 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from labeler.watermark.analysis import HostEnergy, chroma_energy, host_energy
 from labeler.watermark.apply import CHROMA_POWER, resize_gain
 from labeler.watermark.code import Bits
-from labeler.watermark.embedding import CarrierPlan, choose, plain_plan, plan_carrier, render, soften
-from labeler.watermark.frame import Planes
+from labeler.watermark.embedding import (
+    CarrierPlan,
+    answer_of,
+    choose,
+    plain_plan,
+    plan_folded,
+    render,
+    soften,
+)
 from labeler.watermark.layout import TILE, Layout
 from labeler.watermark.mask import Mask, mask_of, target_psnr
+from labeler.watermark.view import Analysis
 
 __all__ = ["Delta", "Host", "host_of", "is_document", "mark_detail", "mark_frame"]
 
@@ -46,23 +53,20 @@ class Delta:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Host:
-    """The analysis of a frame before marking.
+    """A frame before marking.
 
     Attributes:
-        planes: its planes.
-        luma: high-pass luma and energies.
+        seen: its analysis.
         mask: the perceptual mask.
     """
 
-    planes: Planes
-    luma: HostEnergy
+    seen: Analysis
     mask: Mask
 
 
-def host_of(planes: Planes) -> Host:
-    """Analyse a frame."""
-    luma = host_energy(planes.luma)
-    return Host(planes=planes, luma=luma, mask=mask_of(planes.luma, luma))
+def host_of(seen: Analysis) -> Host:
+    """Work out the mask of a frame."""
+    return Host(seen=seen, mask=mask_of(seen.planes.luma, seen.luma))
 
 
 def is_document(host: Host) -> bool:
@@ -83,7 +87,7 @@ def mark_frame(
     """Make the mark of a frame.
 
     Args:
-        host: the frame's analysis.
+        host: the frame.
         messages: (m, 96) bits, all of them fit; the one that suits the picture best is sent.
         layout: the key's layout.
         base: PSNR for a picture of average texture, dB.
@@ -91,14 +95,15 @@ def mark_frame(
         ratio: side of the picture over side of the frame.
         small: the class of small pictures and documents: luma only, relaxed caps.
     """
-    planes = host.planes
+    seen, evidence = host.seen, host.seen.reading.evidence
     scales = _scales(host, base=base, psnr=psnr, ratio=ratio, small=small)
-    plans = [plan_carrier(host.luma, scales[0], layout.luma, layout)]
-    if len(scales) > 1 and planes.chroma is not None and planes.red is not None:
-        energy = chroma_energy(planes.luma, planes.chroma, planes.red)
-        plans.append(plan_carrier(energy, scales[1], layout.chroma, layout, tile=TILE // 2))
+    plans = [plan_folded(evidence.luma, answer_of(seen.luma, scales[0]), layout.luma, layout)]
+    if len(scales) > 1 and seen.chroma is not None and evidence.chroma is not None:
+        tile = TILE // 2
+        answer = answer_of(seen.chroma, scales[1], tile=tile)
+        plans.append(plan_folded(evidence.chroma, answer, layout.chroma, layout, tile=tile))
     word = choose(plans, messages)
-    return _compose(plans, scales, soften(plans, word), word, planes.shape, layout)
+    return _compose(plans, scales, soften(plans, word), word, seen.planes.shape, layout)
 
 
 def mark_detail(
@@ -114,7 +119,7 @@ def mark_detail(
     """Make the second mark of a large picture, in a finer frame; the host is not analysed again.
 
     Args:
-        host: analysis of the picture in its usual frame, for mask and strength.
+        host: the picture in its usual frame, for mask and strength.
         word: (384,) code bits, those of the first mark.
         layout: the key's layout.
         shape: height and width of the finer frame.
@@ -131,7 +136,7 @@ def mark_detail(
 
 def _scales(host: Host, *, base: float, psnr: float | None, ratio: float, small: bool) -> list[Floats]:
     """Local rms of luma and, if the picture has colour, of chroma, at a quarter of the frame's resolution."""
-    mask, blue = host.mask, host.planes.chroma
+    mask, blue = host.mask, host.seen.planes.chroma
     carries = not small and blue is not None and float(np.abs(blue - 128).max()) > _GREY
     share = _CHROMA_SHARE if carries else 0.0
     target = psnr if psnr is not None else target_psnr(mask.activity, base, small=small)

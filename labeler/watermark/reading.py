@@ -9,7 +9,7 @@ from typing import TypeAlias
 import numpy as np
 import numpy.typing as npt
 
-from labeler.watermark.analysis import chroma_energy, host_energy, spectrum, whiten
+from labeler.watermark.analysis import HostEnergy, chroma_energy, host_energy, spectrum, whiten
 from labeler.watermark.decoding import (
     Decoded,
     Evidence,
@@ -24,7 +24,17 @@ from labeler.watermark.layout import TILE, Layout
 from labeler.watermark.orientation import ORIENTATIONS, Orientation
 from labeler.watermark.statistics import sync_score
 
-__all__ = ["Reading", "glance", "orientation_scores", "read", "read_turned", "read_upright"]
+__all__ = [
+    "Reading",
+    "energies",
+    "glance",
+    "of_energies",
+    "of_whitened",
+    "orientation_scores",
+    "read",
+    "read_turned",
+    "read_upright",
+]
 
 Floats: TypeAlias = npt.NDArray[np.float32]
 
@@ -51,11 +61,20 @@ class Reading:
 
 def read(planes: Planes) -> Reading:
     """Whiten both planes, fold them and take their spectra."""
-    luma = whiten(host_energy(planes.luma))
+    return of_energies(*energies(planes))
+
+
+def energies(planes: Planes) -> tuple[HostEnergy, HostEnergy | None]:
+    """High-pass planes and energies of luma and, if there is colour, of chroma."""
     chroma = None
     if planes.chroma is not None and planes.red is not None:
-        chroma = whiten(chroma_energy(planes.luma, planes.chroma, planes.red), TILE // 2)
-    return of_whitened(luma, chroma)
+        chroma = chroma_energy(planes.luma, planes.chroma, planes.red)
+    return host_energy(planes.luma), chroma
+
+
+def of_energies(luma: HostEnergy, chroma: HostEnergy | None) -> Reading:
+    """:func:`read` from where :func:`energies` ends."""
+    return of_whitened(whiten(luma), None if chroma is None else whiten(chroma, TILE // 2))
 
 
 def of_whitened(luma: Floats, chroma: Floats | None) -> Reading:

@@ -10,16 +10,17 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any, TypeAlias
+from typing import TypeAlias
 
 import cv2
 import numpy as np
 import numpy.typing as npt
 
-from labeler.watermark.frame import FRAME, planes_of, reduce_to
+from labeler.watermark.frame import FRAME, planes_of
 from labeler.watermark.layout import SYNC_MAX, TILE, Layout
 from labeler.watermark.reading import Reading, of_whitened, read
 from labeler.watermark.search import Candidate, Field
+from labeler.watermark.view import View
 
 __all__ = ["Placement", "place", "register", "unwarp"]
 
@@ -221,17 +222,17 @@ def _bending(samples: Matrix, prior: float) -> Matrix:
     return penalty
 
 
-def unwarp(pixels: npt.NDArray[Any], frame: tuple[int, int], placement: Placement) -> Reading:
+def unwarp(view: View, frame: tuple[int, int], placement: Placement) -> Reading:
     """Read the picture itself on a placement.
 
     Args:
-        pixels: the received picture, full size.
+        view: the received picture.
         frame: height and width of the received frame that the placement refers to, px.
         placement: where to read.
     """
     scale = 1 / np.sqrt(abs(np.linalg.det(placement.matrix[:2, :2])))
-    wanted = np.array(frame) * min(1.4 * scale, pixels.shape[0] / frame[0])
-    base = reduce_to(pixels, round(float(wanted[0])), round(float(wanted[1])))
+    wanted = np.array(frame) * min(1.4 * scale, view.size[0] / frame[0])
+    base = view.reduced(round(float(wanted[0])), round(float(wanted[1])))
     fx, fy = base.shape[1] / frame[1], base.shape[0] / frame[0]
     to_base = np.array([[fx, 0, (fx - 1) / 2], [0, fy, (fy - 1) / 2], [0, 0, 1]])
     matrix = to_base @ placement.matrix
