@@ -40,6 +40,7 @@ _PIL_FORMAT = {
     "image/bmp": "BMP",
 }
 _EXIF_ORIENTATION = 0x0112
+_BAND = 32  # rows
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -328,9 +329,19 @@ def _arrays(image: Image.Image, name: str) -> tuple[Array, Array | None]:
         pixels = np.ascontiguousarray(samples[..., 0] if gray else samples[..., :3])
         alpha = np.ascontiguousarray(samples[..., -1])
         return pixels, None if alpha.min() == 255 and mode not in ("LA", "RGBA") else alpha
-    if mode in ("L", "RGB"):
-        return np.asarray(image), None
-    return np.asarray(image.convert("L" if mode == "1" else "RGB")), None
+    if mode not in ("L", "RGB"):
+        image = image.convert("L" if mode == "1" else "RGB")
+    return _bytes_of(image), None
+
+
+def _bytes_of(image: Image.Image) -> Array:
+    """The samples of an 8-bit picture, in bands: Pillow would collect them in small pieces and then join these."""
+    pixels = np.empty((image.height, image.width, len(image.getbands())), np.uint8)
+    for top in range(0, image.height, _BAND):
+        bottom = min(top + _BAND, image.height)
+        band = np.asarray(image.crop((0, top, image.width, bottom)))
+        pixels[top:bottom] = band.reshape(bottom - top, image.width, -1)
+    return pixels if pixels.shape[2] > 1 else pixels[..., 0]
 
 
 def _unmarkable(samples: str, name: str) -> UnsupportedMedia:

@@ -180,13 +180,12 @@ def _weakness(marked: Pixels, payload: bytes, key: WatermarkKey) -> str:
     height, width = eight.shape[:2]
     if height * width > _LARGE:
         eight = reduce_to(eight, height // 2, width // 2)
-    data = cv2.imencode(
-        ".jpg", eight[..., ::-1] if eight.ndim == 3 else eight, [cv2.IMWRITE_JPEG_QUALITY, 50]
-    )[1]
     if eight.ndim == 3:
-        image = np.asarray(cv2.imdecode(data, cv2.IMREAD_COLOR))[..., ::-1]
-    else:
-        image = np.asarray(cv2.imdecode(data, cv2.IMREAD_GRAYSCALE))
+        eight = np.asarray(cv2.cvtColor(eight, cv2.COLOR_RGB2BGR))
+    data = cv2.imencode(".jpg", eight, [cv2.IMWRITE_JPEG_QUALITY, 50])[1]
+    image = np.asarray(cv2.imdecode(data, cv2.IMREAD_UNCHANGED))
+    if image.ndim == 3:
+        image = np.asarray(cv2.cvtColor(image, cv2.COLOR_BGR2RGB))
     if height * width <= _LARGE:
         image = np.asarray(cv2.resize(image, (width // 2, height // 2), interpolation=cv2.INTER_AREA))
     if detect(image, [key], quick=True).payload == payload.hex():
