@@ -19,8 +19,8 @@ from labeler.visible import image as visible
 from labeler.visible.wording import wording
 from labeler.watermark import image as watermark
 
-_QUICK_SIDE = 1200
-"""Px of the shorter side at which a quick look still finds both marks (docs/watermark.md: half size)."""
+_QUICK_SIDE = {Layer.VISIBLE: 1200, Layer.WATERMARK: watermark.FRAME}
+"""Px of the shorter side at which a quick look still finds a mark; the watermark is read in its frame anyway."""
 
 __all__ = ["apply", "detect", "detect_frame", "mark"]
 
@@ -172,7 +172,7 @@ def detect(
     options: VerifyOptions,
 ) -> Seen:
     """Look for the signal marks: in the first frame, then in the middle one of an animation."""
-    enough = _QUICK_SIDE if options.quick else 0
+    enough = max(_QUICK_SIDE[layer] for layer in layers if layer.is_signal) if options.quick else 0
     picture = decode(source.data, info, str(source.path), limits=options.limits, enough=enough)
     found_visible = VisibleReport(state=State.SKIPPED)
     found_watermark = WatermarkReport(state=State.SKIPPED)

@@ -234,14 +234,18 @@ def _without(marked: Marked, lost: Sequence[Layer]) -> Marked:
 
 
 def _finish(job: _Job, marked: Marked) -> tuple[Labelled, list[Layer]]:
-    """Write the container layers, read all back; the second item names layers that were lost."""
+    """Write the container layers, read all back; the second item names layers that were lost.
+
+    A mark that a quick look misses is looked for thoroughly before it is called lost.
+    """
     content, sidecars, notes = _containers(job, marked)
     written = (*marked.written, *(layer for layer in job.layers if not layer.is_signal))
-    reread = verify_source(
-        content,
-        VerifyOptions(layers=written, quick=True, limits=job.options.limits, home=job.options.home),
-        sidecars=sidecars,
-    )
+    look = VerifyOptions(layers=written, quick=True, limits=job.options.limits, home=job.options.home)
+    reread = verify_source(content, look, sidecars=sidecars)
+    lost = compare.lost(marked, written, job.label, reread)
+    if any(layer.is_signal for layer in lost):
+        reread = verify_source(content, dataclasses.replace(look, quick=False), sidecars=sidecars)
+        lost = compare.lost(marked, written, job.label, reread)
     labelled = Labelled(
         content=content,
         sidecars=sidecars,
@@ -251,7 +255,7 @@ def _finish(job: _Job, marked: Marked) -> tuple[Labelled, list[Layer]]:
         reread=reread,
         notes=(*job.notes, *marked.notes, *notes),
     )
-    return labelled, compare.lost(marked, written, job.label, reread)
+    return labelled, lost
 
 
 def new_label(options: LabelOptions, old: Label | None = None) -> Label:

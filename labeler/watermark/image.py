@@ -33,6 +33,7 @@ from labeler.watermark.view import View
 
 __all__ = [
     "ALGORITHM",
+    "FRAME",
     "SIDE_MIN",
     "STRENGTHS",
     "CannotMark",
