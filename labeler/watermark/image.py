@@ -219,7 +219,8 @@ def detect(
         keys: the keys to try.
         quick: unchanged geometry (any uniform scale), flips and quarter turns only.
         alpha: (H, W); fully transparent pixels are ignored. A view has its own.
-        likely: glance at luma alone first, which is faster where there is a mark and slower where there is none.
+        likely: whether a mark is to be expected. If not, there is no first glance at luma alone, and what shows no
+            sync lines is not decoded with all means: a mark whose sync lines were taken off on purpose is missed.
 
     Returns:
         PRESENT with the payload and the geometry (``comparable``: the fingerprint of this picture may be compared
@@ -243,7 +244,7 @@ def detect(
             return _report(seen[0], keys[seen[1]], ORIENTATIONS[0])
         readings.append(view.analysis(side).reading)
         for key, layout in zip(keys, layouts, strict=True):
-            found = read_upright(readings[-1], layout)
+            found = read_upright(readings[-1], layout, gated=not likely)
             if found is not None and _log10_p(found) < ACCEPT_LOG10:
                 return _report(found, key, ORIENTATIONS[0])
     for reading in readings:
