@@ -12,6 +12,7 @@ The attacker knows everything but the key: tile, frame, mask and whitening. Trie
 from __future__ import annotations
 
 import hashlib
+import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, TypeAlias
@@ -26,7 +27,7 @@ from labeler.core.keys import WatermarkKey
 from labeler.types import State
 from labeler.watermark.analysis import fold, line_transform, synthesis
 from labeler.watermark.apply import CHROMA_POWER, add_delta, delta_image
-from labeler.watermark.fingerprint import compare, fingerprint
+from labeler.watermark.fingerprint import BITS, compare, distance, fingerprint
 from labeler.watermark.frame import FRAME
 from labeler.watermark.image import detect, embed
 from labeler.watermark.layout import CELL_PERIOD, TILE
@@ -110,7 +111,7 @@ def put(pixels: Pixels, mark: Estimate, psnr: float, *, sign: float) -> Pixels:
         (mark.chroma, _CHROMA_SHARE / CHROMA_POWER, 2),
     ):
         rows, columns = size[0] // scale, size[1] // scale
-        texture = np.tile(tile, (-(-rows // len(tile)), -(-columns // len(tile))))[:rows, :columns]
+        texture = np.tile(tile, (-(-rows // tile.shape[0]), -(-columns // tile.shape[1])))[:rows, :columns]
         envelope = cv2.resize(host.mask.amplitude, (columns, rows), interpolation=cv2.INTER_LINEAR)
         raw = texture * envelope
         deltas.append(
@@ -211,60 +212,88 @@ def keyless(targets: Sequence[Pixels], *, levels: Sequence[float] = (40.0, 37.0)
     return rows
 
 
-def copying(source: Pixels, clean: Sequence[Pixels], *, level: float = 38.0) -> dict[str, Any]:
-    """Copy the whitened residual of one marked picture onto others, cell on cell.
+def copying(pictures: Sequence[Pixels], *, level: float = 38.0) -> dict[str, Any]:
+    """Copy the whitened residual of every picture, marked, onto every other one, cell on cell.
 
     Returns:
-        How many are accepted, and how many of these the fingerprint notices.
+        How many of the ordered pairs are accepted as marked, and of how many of these the fingerprint says that it
+        differs (``noticed``) and that it agrees (``trusted``).
     """
-    marked = np.asarray(embed(source, _payload("copy"), KEY, report=False).pixels, np.uint8)
-    print_ = fingerprint(marked)
-    residual = _reading(marked)
-    if residual.chroma is None:
-        raise ValueError("the source must have colour")
-    guess = Estimate(luma=residual.luma, chroma=residual.chroma)
-    accepted = noticed = 0
-    for x in clean:
-        forged = put(x, guess, level, sign=1)
-        if detect(forged, [KEY], quick=True).payload == _payload("copy").hex():
-            accepted += 1
-            noticed += compare(print_, fingerprint(forged)) == "differs"
-    return {"psnr": level, "accepted": accepted, "clean": len(clean), "noticed": noticed}
+    results = []
+    for i, source in enumerate(pictures):
+        payload = _payload(f"copy {i}")
+        marked = np.asarray(embed(source, payload, KEY, report=False).pixels, np.uint8)
+        print_ = fingerprint(marked)
+        residual = _reading(marked)
+        if residual.chroma is None:
+            raise ValueError("the sources must have colour")
+        guess = Estimate(luma=_whole(residual.luma, TILE), chroma=_whole(residual.chroma, TILE // 2))
+        for target in (x for k, x in enumerate(pictures) if k != i):
+            forged = put(target, guess, level, sign=1)
+            accepted = detect(forged, [KEY], quick=True).payload == payload.hex()
+            results.append(compare(print_, fingerprint(forged)) if accepted else "refused")
+    return {
+        "psnr": level,
+        "pairs": len(results),
+        "accepted": len(results) - results.count("refused"),
+        "noticed": results.count("differs"),
+        "trusted": results.count("agree"),
+    }
+
+
+def _whole(plane: Floats, tile: int) -> Floats:
+    """A plane continued by zeros to whole periods of the cells."""
+    period = CELL_PERIOD * tile
+    return np.pad(plane, [(0, -side % period) for side in plane.shape])
 
 
 HONEST: tuple[tuple[str, dict[str, Any]], ...] = (
-    ("jpeg", {"quality": 70}),
-    ("jpeg", {"quality": 30}),
-    ("webp", {"quality": 60}),
-    ("avif", {"quality": 50}),
-    ("resize", {"factor": 0.5}),
-    ("resize", {"factor": 0.25}),
-    ("blur", {"sigma": 2}),
-    ("noise", {"sigma": 10}),
+    *(("jpeg", {"quality": quality}) for quality in (70, 50, 30, 20)),
+    *(("webp", {"quality": quality}) for quality in (60, 40)),
+    *(("avif", {"quality": quality}) for quality in (50, 30)),
+    *(("resize", {"factor": factor}) for factor in (0.25, 0.5, 0.75, 1.5, 2)),
+    *(("blur", {"sigma": sigma}) for sigma in (1, 2, 3)),
+    ("median", {"size": 3}),
+    ("sharpen", {}),
+    *(("noise", {"sigma": sigma}) for sigma in (5, 10, 20)),
+    *(("brightness", {"percent": percent}) for percent in (-30, -15, 15, 30)),
+    *(("contrast", {"percent": percent}) for percent in (-30, 30)),
+    *(("gamma", {"exponent": exponent}) for exponent in (0.7, 1.4)),
+    ("colour", {"saturation": 1.4, "hue": 15}),
     ("grey", {}),
-    ("brightness", {"percent": 15}),
-    ("contrast", {"percent": 30}),
-    ("gamma", {"exponent": 0.7}),
-    ("gamma", {"exponent": 1.4}),
 )
-"""What a fingerprint has to bear."""
+"""What a fingerprint has to bear: codecs, scale, filters, noise, tone."""
 
 
-def fingerprints(pictures: Sequence[Pixels]) -> dict[str, Any]:
-    """Fingerprints of different pictures, and of the same picture before and after honest handling."""
+def fingerprints(groups: Sequence[Sequence[Pixels]], *, bits: int = BITS) -> dict[str, Any]:
+    """Fingerprints of different pictures, and of the same picture before and after honest handling.
+
+    Args:
+        groups: in each a picture and cut-outs of it; only pairs from two groups count as different.
+        bits: how much of the fingerprints is compared.
+    """
     rng = np.random.default_rng(0)
-    prints = [fingerprint(x) for x in pictures]
-    pairs = [compare(a, b) for i, a in enumerate(prints) for b in prints[i + 1 :]]
+    prints = [[fingerprint(x)[: bits // 4] for x in group] for group in groups]
+    pairs = [
+        (one, two)
+        for first, second in itertools.combinations(prints, 2)
+        for one, two in itertools.product(first, second)
+    ]
     same = [
-        compare(print_, fingerprint(OPERATIONS[name](x, rng, **parameters)))
-        for x, print_ in zip(pictures, prints, strict=True)
+        (print_, fingerprint(OPERATIONS[name](x, rng, **parameters)))
+        for group, own in zip(groups, prints, strict=True)
+        for x, print_ in zip(group, own, strict=True)
         for name, parameters in HONEST
     ]
+    apart, handled = ([compare(*pair) for pair in these] for these in (pairs, same))
     return {
+        "bits": bits,
         "pairs": len(pairs),
-        "differ": pairs.count("differs"),
-        "agree": pairs.count("agree"),
+        "differ": apart.count("differs"),
+        "agree": apart.count("agree"),
+        "least": min(itertools.starmap(distance, pairs)),
         "handled": len(same),
-        "false alarms": same.count("differs"),
-        "undecided": same.count("unknown"),
+        "false alarms": handled.count("differs"),
+        "undecided": handled.count("unknown"),
+        "most": max(itertools.starmap(distance, same)),
     }

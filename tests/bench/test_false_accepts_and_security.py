@@ -32,10 +32,11 @@ def test_trials_are_resumable_and_repeatable(tmp_path: Path) -> None:
 
 
 def test_a_copied_mark_is_accepted_but_the_fingerprint_differs() -> None:
-    source = cv2.GaussianBlur(picture(2, 480, 640), (0, 0), 2)
-    result = security.copying(source, [picture(3, 480, 640), picture(4, 480, 640)], level=36.0)
-    assert result["accepted"] == 2  # nothing can prevent this
+    smooth = [cv2.GaussianBlur(picture(seed, 480, 640), (0, 0), 2) for seed in (2, 3)]
+    result = security.copying(smooth, level=36.0)
+    assert result["accepted"] == result["pairs"] == 2  # nothing can prevent this
     assert result["noticed"] == 2
+    assert result["trusted"] == 0
 
 
 def test_averaging_eight_pictures_neither_removes_nor_forges() -> None:
@@ -51,7 +52,7 @@ def test_keyless_subtraction_leaves_the_mark_readable() -> None:
 
 
 def test_fingerprints_are_counted() -> None:
-    result = security.fingerprints([picture(50), picture(51)])
-    assert result["pairs"] == 1
-    assert result["handled"] == 2 * len(security.HONEST)
+    result = security.fingerprints([[picture(50), picture(50)], [picture(51)]])
+    assert result["pairs"] == 2
+    assert result["handled"] == 3 * len(security.HONEST)
     assert result["false alarms"] == 0
