@@ -319,6 +319,27 @@ def test_nothing_is_written_twice_when_the_optional_watermark_is_lost(
     assert report.layers.credentials.payload == ""
 
 
+def test_a_mark_that_a_quick_look_misses_is_searched_for(
+    photo_png: Path, tmp_path: Path, home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from labeler.pipeline import image
+    from labeler.types import WatermarkReport
+
+    found = image.detect_frame
+    looks = []
+
+    def hasty(*args: Any, quick: bool, **kwargs: Any) -> Any:
+        looks.append(quick)
+        visible, watermark = found(*args, quick=quick, **kwargs)
+        return visible, WatermarkReport(state=State.ABSENT) if quick else watermark
+
+    monkeypatch.setattr(image, "detect_frame", hasty)
+    result = labeler.label_file(photo_png, tmp_path / "b.png", producer="acme", home=home)
+    assert Layer.WATERMARK in result.layers
+    assert "watermark.lost" not in {note.id for note in result.notes}
+    assert looks == [True, False]
+
+
 def test_a_mark_and_manifest_moved_to_another_picture_are_noticed(
     photo: np.ndarray, tmp_path: Path, home: Path
 ) -> None:

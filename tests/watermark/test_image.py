@@ -8,6 +8,7 @@ from watermark_pictures import textured
 from labeler.core.keys import PUBLIC_KEY, WatermarkKey
 from labeler.errors import UsageError
 from labeler.types import State
+from labeler.watermark.apply import add_delta
 from labeler.watermark.image import CannotMark, detect, embed
 
 PAYLOAD = bytes.fromhex("140123456789abcd")
@@ -168,3 +169,14 @@ def test_marks_put_together_are_noticed_and_two_marks_are_not(
     report = detect(mixed, [PUBLIC_KEY])
     assert report.payload == bytes([1] * 8).hex()
     assert report.geometry["assembled"] is True
+
+
+def test_a_delta_is_added_exactly_and_saturates() -> None:
+    """Every sample with every delta byte: sample + floor(byte / 8) - 16, within 0 and 255."""
+    pixels, delta = np.meshgrid(np.arange(256, dtype=np.uint8), np.arange(256, dtype=np.uint8))
+    wanted = np.clip(pixels.astype(int) + (delta.astype(int) // 8) - 16, 0, 255)
+    before = delta.copy()
+    np.testing.assert_array_equal(add_delta(pixels, delta), wanted)
+    np.testing.assert_array_equal(delta, before)
+    alpha = (pixels % 2 * 255).astype(np.uint8)
+    np.testing.assert_array_equal(add_delta(pixels, delta, alpha=alpha), np.where(alpha, wanted, pixels))
