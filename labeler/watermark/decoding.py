@@ -301,28 +301,35 @@ def decode_at_once(observed: Observed, layout: Layout) -> Decoded | None:
     return None if payload is None else _decoded(payload, observed, message, layout, tables)
 
 
-def decode_cells(evidence: Evidence, layout: Layout) -> Decoded | None:
+def decode_cells(evidence: Evidence, layout: Layout, *, thorough: bool = False) -> Decoded | None:
     """Decode all 16 assignments of cells; None if no tag fits.
 
     Args:
         evidence: spectra of one geometry, aligned with the lattice.
         layout: the key's layout.
+        thorough: try every fixed profile as :func:`decode_payload` does, not only their mean; reads a few more.
     """
-    chroma = evidence.chroma is not None
-    tables = _tables(layout, chroma)
+    tables = _tables(layout, evidence.chroma is not None)
     seen = [
         observe(evidence, layout, row=o // CELL_PERIOD, column=o % CELL_PERIOD) for o in range(CELL_CLASSES)
     ]
     fixed = _profiles(tables, seen[0].luma_dims)
     values = np.stack([observed.values for observed in seen])
-    start = np.broadcast_to(fixed[:2].mean(axis=0), values.shape)
-    soft = _gather(values * _refine(values, start, tables), tables)
-    for batch in (_reliable, decode):
-        for cell, message in enumerate(batch(soft)):
+
+    def soft(profiles: Floats) -> Floats:
+        """Of every assignment with every profile (p, D), in this order."""
+        own = np.repeat(values, len(profiles), axis=0)
+        return _gather(own * _refine(own, np.tile(profiles, (len(values), 1)), tables), tables)
+
+    def opened(messages: Bits) -> Decoded | None:
+        for row, message in enumerate(messages):
             payload = open_message(message, layout.key)
             if payload is not None:
-                return _decoded(payload, seen[cell], message, layout, tables)
-    return None
+                return _decoded(payload, seen[row * len(seen) // len(messages)], message, layout, tables)
+        return None
+
+    mean = soft(fixed[:2].mean(axis=0, keepdims=True))
+    return opened(_reliable(mean)) or opened(decode(soft(fixed) if thorough else mean))
 
 
 def _reliable(soft: Floats) -> Bits:

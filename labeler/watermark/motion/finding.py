@@ -8,7 +8,7 @@ from __future__ import annotations
 import dataclasses
 import itertools
 import math
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import TypeAlias
 
@@ -20,7 +20,6 @@ from labeler.watermark.analysis import spectrum
 from labeler.watermark.decoding import (
     Decoded,
     Evidence,
-    Observed,
     decode_cells,
     decode_patiently,
     decode_payload,
@@ -195,7 +194,7 @@ def _searched(planes: Planes, layout: Layout, share: float) -> tuple[Found | Non
         return None, best
     for view in _views(planes, layout, promising):
         evidence = Evidence(luma=spectrum(whiten_sum(view), HALF_TILE), chroma=None)
-        found = _accepted(_one_by_one(evidence, layout, decode_patiently), promising, looks, len(planes))
+        found = _accepted(_patiently(evidence, layout), promising, looks, len(planes))
         if found is not None:
             return found, best
     return None, best
@@ -293,9 +292,7 @@ def _read(
         if z < gate:
             continue
         if geometry.placement is not None:
-            decoded = decode_cells(evidence, layout)
-            if decoded is None and z > _CELLS_Z:
-                decoded = _one_by_one(evidence, layout, decode_payload)
+            decoded = decode_cells(evidence, layout, thorough=z > _CELLS_Z)
         else:
             seen = observe(evidence, layout)
             decoded = decode_payload(seen, layout)
@@ -317,13 +314,11 @@ def _accepted(decoded: Decoded | None, geometry: Geometry, looks: float, slots: 
     return Found(decoded=decoded, geometry=geometry, log10_p=log10_p, slots=(0, slots))
 
 
-def _one_by_one(
-    evidence: Evidence, layout: Layout, decode: Callable[[Observed, Layout], Decoded | None]
-) -> Decoded | None:
-    """Decode each assignment of cells alone."""
+def _patiently(evidence: Evidence, layout: Layout) -> Decoded | None:
+    """Give each assignment of cells a second chance."""
     for cell in range(CELL_CLASSES):
         seen = observe(evidence, layout, row=cell // CELL_PERIOD, column=cell % CELL_PERIOD)
-        decoded = decode(seen, layout)
+        decoded = decode_patiently(seen, layout)
         if decoded is not None:
             return decoded
     return None
