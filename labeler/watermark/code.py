@@ -30,6 +30,8 @@ _HALF = 1 << (MEMORY - 1)
 _TURN = 6  # steps after which positions and states coincide again
 _LEAD = 60  # steps before the kept turn, a multiple of 6
 _TAIL = 60  # steps after it, about five times the memory
+_LEVELS = (2**15 - 1) // (RATE * (_LEAD + MESSAGE_BITS + _TAIL))  # so that no metric leaves 16 bits
+_CLIP = 3.08  # of the rms: louder soft decisions count no more
 
 
 @lru_cache(maxsize=1)
@@ -82,7 +84,8 @@ def decode(soft: Floats) -> Bits:
     The path metrics stay in place: at step t the state is the position rotated left by ``t mod 6`` bits, so
     the oldest message bit, which the newest replaces, is a bit of the position whose neighbours are at least
     64 apart, and every operation runs over contiguous memory. After six steps a transposition of 64 x 64 brings
-    positions and states together again.
+    positions and states together again. Soft decisions are rounded to 75 levels, so that metrics fit 16 bits: twice
+    as fast as float32, for 5 in 1,000 marks at the edge (1,752 of 3,600 noisy codewords against 1,760).
 
     Args:
         soft: soft decisions, shape (B, 384); positive means code bit 0, the scale is free.
@@ -91,13 +94,16 @@ def decode(soft: Floats) -> Bits:
         Message bits, shape (B, 96), uint8.
     """
     batch = soft.shape[0]
-    steps = np.ascontiguousarray(soft, np.float32).reshape(batch, MESSAGE_BITS // _TURN, _TURN, RATE)
+    scale = _LEVELS / (_CLIP * np.sqrt((soft**2).mean(axis=1, keepdims=True)) + 1e-9)
+    levels = np.clip(np.rint(soft * scale), -_LEVELS, _LEVELS).astype(np.float32)
+    steps = levels.reshape(batch, MESSAGE_BITS // _TURN, _TURN, RATE)
     tables = _phase_signs()
-    branches = [np.ascontiguousarray((steps[:, :, p] @ tables[p]).transpose(1, 0, 2)) for p in range(_TURN)]
+    gains = [(steps[:, :, p] @ tables[p]).transpose(1, 0, 2) for p in range(_TURN)]
+    branches = [np.ascontiguousarray(gain, np.int16) for gain in gains]
     total = _LEAD + MESSAGE_BITS + _TAIL
     survivors = np.empty((total, batch, 2 * _HALF), np.bool_)
-    metric, spare = np.zeros((2, batch, 2 * _HALF), np.float32)
-    work = np.empty((2, batch, _HALF), np.float32)
+    metric, spare = np.zeros((2, batch, 2 * _HALF), np.int16)
+    work = np.empty((2, batch, _HALF), np.int16)
     for step in range(total):
         phase = step % _TURN
         if phase == 0 and step:
