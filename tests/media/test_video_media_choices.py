@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-import sys
+import dataclasses
+from pathlib import Path
 from typing import Any
 
 import ffmpeg
 import pytest
 
-from labeler.errors import DamagedMedia, DependencyMissing, UsageError
+from labeler.errors import DamagedMedia, DependencyMissing, UnsupportedMedia, UsageError
 from labeler.media import ffmpeg as engine
+from labeler.media.video.arrays import new_video
 from labeler.media.video.choices import check_encoder, check_settings
-from labeler.media.video.settings import CODECS
+from labeler.media.video.settings import CODECS, HARDWARE, command
 
 NOTHING: dict[str, Any] = {"quality": None, "preset": None, "hardware": None}
 
@@ -68,7 +70,27 @@ def test_the_ends_of_every_list_are_taken_by_the_encoder(name: str) -> None:
             engine.run(ffmpeg.output(black, "pipe:", f="null", **options))
 
 
-@pytest.mark.skipif(sys.platform == "darwin", reason="has this hardware")
 def test_hardware_that_is_not_here_is_a_missing_dependency() -> None:
-    with pytest.raises(DependencyMissing, match="videotoolbox"):
-        check_encoder("h264", **(NOTHING | {"hardware": "videotoolbox"}))
+    missing = []
+    for family in HARDWARE:
+        try:
+            check_encoder("h264", **(NOTHING | {"hardware": family}))
+        except DependencyMissing as error:
+            assert family in error.message and "--hardware" in error.remedy
+            missing.append(family)
+    assert missing, "no machine has all of it"
+
+
+@pytest.mark.parametrize("family", HARDWARE)
+def test_hardware_is_given_frames_and_quality_in_its_own_words(family: str, tmp_path: Path) -> None:
+    """No such device is at hand: what ffmpeg would be told."""
+    choices: dict[str, Any] = {
+        "codec": "hevc", "quality": 30, "preset": None, "hardware": family, "audio": None, "audio_demuxer": ""
+    }  # fmt: skip
+    clip = new_video(64, 48, 25)
+    told = " ".join(ffmpeg.compile(command(None, tmp_path / "a.mp4", clip, **choices)))
+    assert f"hevc_{family}" in told and "format=nv12" in told and ":v:0 30" in told and "crf" not in told
+    assert ("hwupload" in told) == ("init_hw_device" in told) == (family == "vaapi")
+    odd = dataclasses.replace(clip, width=63)
+    with pytest.raises(UnsupportedMedia, match="odd side"):
+        command(None, tmp_path / "a.mp4", odd, **choices)

@@ -67,7 +67,7 @@ def check_encoder(codec: str, *, quality: float | None, preset: str | None, hard
         DependencyMissing: the encoder, its driver or its device is not here.
     """
     check_settings((codec,), quality=quality, preset=preset, hardware=hardware)
-    if hardware is not None and not _encodes(f"{codec}_{hardware}"):
+    if hardware is not None and not _encodes(codec, hardware):
         raise DependencyMissing(
             f"{codec} cannot be encoded with {hardware} on this machine.",
             remedy="Leave --hardware out; it needs the device, its driver, and an ffmpeg that knows both.",
@@ -75,12 +75,15 @@ def check_encoder(codec: str, *, quality: float | None, preset: str | None, hard
 
 
 @functools.cache
-def _encodes(encoder: str) -> bool:
+def _encodes(codec: str, hardware: str) -> bool:
     import ffmpeg
 
+    family = HARDWARE[hardware]
     black = ffmpeg.input("color=black:size=256x256:rate=25:duration=0.2", f="lavfi")
+    options = family.encode(codec, None) | {"c:v:0": f"{codec}_{hardware}"}
+    options["filter:v:0"] = ",".join(family.filters("yuv420p"))
     try:
-        engine.run(ffmpeg.output(black, "pipe:", f="null", **{"c:v": encoder}))
+        engine.run(ffmpeg.output(black, "pipe:", f="null", **options))
     except (DamagedMedia, LimitExceeded):
         return False
     return True

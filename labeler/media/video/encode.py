@@ -69,7 +69,7 @@ class Encoder:
         self.info = info
         self.codec = codec_for(info, codec)
         check_encoder(self.codec, quality=quality, preset=preset, hardware=hardware)
-        self.findings = info.findings + findings(info, self.codec)
+        self.findings = info.findings + findings(info, self.codec, hardware)
         self._source = source
         self._target = target
         self._times = array("q")

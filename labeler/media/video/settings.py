@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -121,24 +121,51 @@ class Hardware:
     """A family of encoders in hardware, ``CODEC_FAMILY`` by ffmpeg's names.
 
     Attributes:
-        option: of constant quality.
+        qualities: options that take the constant quality.
+        options: always given.
+        quality: default; None for that of the codec.
         scale: lowest and highest quality; None for that of the codec.
         presets: all that there are.
+        device: ffmpeg's name of the device that frames must be uploaded to, or "".
     """
 
-    option: str
+    qualities: tuple[str, ...]
+    options: dict[str, Any] = field(default_factory=dict)
+    quality: float | None = None
     scale: tuple[float, float] | None = None
     presets: tuple[str, ...] = ()
+    device: str = ""
+
+    def encode(self, codec: str, quality: float | None) -> dict[str, Any]:
+        """Options of the picture encoder."""
+        level = quality if quality is not None else self.quality or CODECS[codec].quality
+        out = self.options | {f"{name}:v:0": f"{level:g}" for name in self.qualities}
+        if self.device:
+            out |= {"init_hw_device": f"{self.device}=gpu", "filter_hw_device": "gpu"}
+        return out
+
+    def filters(self, pixels: str) -> list[str]:
+        """Filters that bring frames of a planar 4:2:0 format to the encoder, semi-planar as such devices have it."""
+        format_ = f"format={'p010le' if '10' in pixels else 'nv12'}"
+        return [format_, "hwupload"] if self.device else [format_]
 
 
 HARDWARE: dict[str, Hardware] = {
-    "nvenc": Hardware(option="cq", presets=("slow", "medium", "fast", *(f"p{step}" for step in range(1, 8)))),
-    "qsv": Hardware(option="global_quality", presets=_X26[2:-1]),
-    "amf": Hardware(option="qp_i", presets=("speed", "balanced", "quality", "high_quality")),
-    "vaapi": Hardware(option="qp"),
-    "videotoolbox": Hardware(option="q:v", scale=(1, 100)),
+    "nvenc": Hardware(
+        qualities=("cq",),
+        options={"rc:v:0": "vbr", "b:v:0": 0},
+        presets=("slow", "medium", "fast", *(f"p{step}" for step in range(1, 8))),
+    ),
+    "qsv": Hardware(qualities=("global_quality",), presets=_X26[2:-1]),
+    "amf": Hardware(
+        qualities=("qp_i", "qp_p"),
+        options={"rc:v:0": "cqp"},
+        presets=("speed", "balanced", "quality", "high_quality"),
+    ),
+    "vaapi": Hardware(qualities=("qp",), options={"rc_mode:v:0": "CQP"}, device="vaapi"),
+    "videotoolbox": Hardware(qualities=("q",), quality=65, scale=(1, 100)),
 }
-"""By the name of the family."""
+"""By the name of the family. Their options follow ffmpeg's help of these encoders; no such device was at hand."""
 
 _IN_CONTAINER: dict[str, frozenset[str]] = {
     "video/webm": frozenset({"vp8", "vp9", "av1"}),
@@ -174,7 +201,7 @@ def codec_for(info: VideoInfo, codec: str | None = None) -> str:
     return "vp9" if info.media_type == "video/webm" else "h264"
 
 
-def findings(info: VideoInfo, codec: str) -> tuple[Finding, ...]:
+def findings(info: VideoInfo, codec: str, hardware: str | None = None) -> tuple[Finding, ...]:
     """What encoding in this codec changes beyond the marks, in addition to ``VideoInfo.findings``."""
     found = []
     if codec != info.codec:
@@ -185,16 +212,28 @@ def findings(info: VideoInfo, codec: str) -> tuple[Finding, ...]:
                 detail=f"the pictures are {codec} now; they were {info.codec}",
             )
         )
-    if pixel_format(info, codec) != info.layout.name:
-        detail = f"samples are written as {pixel_format(info, codec)}, not {info.layout.name}"
+    pixels = pixel_format(info, codec, hardware)
+    if pixels != info.layout.name:
+        detail = f"samples are written as {pixels}, not {info.layout.name}"
         found.append(Finding(id="video.samples", severity="warn", detail=detail))
     return tuple(found)
 
 
-def pixel_format(info: VideoInfo, codec: str) -> str:
-    """The sample layout that an encoder is given."""
+def pixel_format(info: VideoInfo, codec: str, hardware: str | None = None) -> str:
+    """The sample layout that an encoder is given; in hardware 4:2:0.
+
+    Raises:
+        UnsupportedMedia: an odd size for an encoder in hardware.
+    """
     setting, layout = CODECS[codec], info.layout
     name = layout.name
+    if hardware is not None:
+        if info.width % 2 or info.height % 2:
+            raise UnsupportedMedia(
+                f"pictures of {info.width} x {info.height} have an odd side, which no encoder in hardware takes.",
+                remedy="Leave --hardware out.",
+            )
+        return "yuv420p10le" if layout.depth > 8 else "yuv420p"
     if name not in setting.layouts:
         name = "yuv420p10le" if layout.depth > 8 and "yuv420p10le" in setting.layouts else "yuv420p"
     odd = (info.width % 2 and "444" not in name) or (info.height % 2 and "420" in name)
@@ -271,26 +310,24 @@ def _picture(
     info: VideoInfo, codec: str, quality: float | None, preset: str | None, hardware: str | None
 ) -> dict[str, Any]:
     """Options of the picture encoder."""
-    setting = CODECS[codec]
-    level = setting.quality if quality is None else quality
-    out: dict[str, Any] = {"pix_fmt:v:0": pixel_format(info, codec)}
     filters = []
     if info.sar and info.sar != 1:
         filters.append(f"setsar={info.sar.numerator}/{info.sar.denominator}:max=1000000")
+    pixels = pixel_format(info, codec, hardware)
+    out: dict[str, Any] = {"enc_time_base:v:0": f"{info.time_base.numerator}/{info.time_base.denominator}"}
+    if hardware is not None:
+        family = HARDWARE[hardware]
+        filters += family.filters(pixels)
+        out |= family.encode(codec, quality) | {"c:v:0": f"{codec}_{hardware}"}
+        out |= {"preset:v:0": preset} if preset is not None else {}
+    else:
+        setting = CODECS[codec]
+        out |= setting.options | {"pix_fmt:v:0": pixels, "c:v:0": setting.encoder}
+        out["crf:v:0"] = f"{setting.quality if quality is None else quality:g}"
+        out[_PRESET_OPTION.get(setting.encoder, "preset") + ":v:0"] = preset or setting.preset
     if filters:
         out["filter:v:0"] = ",".join(filters)
-    out["enc_time_base:v:0"] = f"{info.time_base.numerator}/{info.time_base.denominator}"
-    if hardware is not None:
-        out["c:v:0"] = f"{codec}_{hardware}"
-        out[HARDWARE[hardware].option] = f"{level:g}"
-        if preset is not None:
-            out["preset:v:0"] = preset
-        return out
-    out["c:v:0"] = setting.encoder
-    out["crf:v:0"] = f"{level:g}"
-    out[_PRESET_OPTION.get(setting.encoder, "preset") + ":v:0"] = preset or setting.preset
-    out |= setting.options
-    if info.field_order and codec == "h264":
+    if info.field_order and codec == "h264" and hardware is None:
         out["flags:v:0"] = "+ildct+ilme"
     if codec == "h264" and _no_room_before(info):
         out["bf:v:0"] = 0
