@@ -102,15 +102,14 @@ def _headline(report: Report) -> tuple[str, str]:
 
 
 def _sound_track(sound: SoundTrack, style: Style) -> list[str]:
-    audible = _visible(sound.visible, style)
-    mark = _watermark(sound.watermark, style)
-    if sound.visible.state is State.PRESENT or sound.watermark.state is State.PRESENT:
-        return (
-            [*audible, *mark]
-            if sound.visible.state is State.PRESENT
-            else [*mark, f"audible mark {audible[0]}"]
-        )
-    return audible if audible == mark else [f"audible mark {audible[0]}", f"watermark {mark[0]}"]
+    audible, mark = _visible(sound.visible, style), _watermark(sound.watermark, style)
+    if audible == mark:
+        return audible
+    if sound.visible.state is not State.PRESENT:
+        audible = [f"audible mark {audible[0]}"]
+    if sound.watermark.state is not State.PRESENT:
+        mark = [f"watermark {mark[0]}"]
+    return [*audible, *mark]
 
 
 def _rows(name: str, lines: list[str]) -> Iterator[str]:

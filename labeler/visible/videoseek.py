@@ -60,6 +60,7 @@ class Seeker:
         self._font, self._text = font, text
         self._first: list[_Kept] = []
         self._kept: list[_Kept] = []
+        self._last: list[_Kept] = []
         self._stride = 1
         self._count = 0
         self._shape: tuple[int, ...] = ()
@@ -86,9 +87,8 @@ class Seeker:
         early = early and len(self._first) < _FIRST_KEPT
         wanted = self._count % self._stride == 0
         self._count += 1
-        if not (early or wanted):
-            return
         kept = _Kept(time, _reduced(frame))
+        self._last = [kept]  # a mark that is shown to the end is told so
         if early:
             self._first.append(kept)
         if wanted:
@@ -106,7 +106,8 @@ class Seeker:
             compare with.
         """
         frames = sorted(
-            {kept.time: kept for kept in (*self._kept, *self._first)}.values(), key=lambda k: k.time
+            {kept.time: kept for kept in (*self._kept, *self._first, *self._last)}.values(),
+            key=lambda k: k.time,
         )
         if not frames:
             return VisibleReport(state=State.CANNOT_TELL, reason="no frame of the video could be looked at.")
