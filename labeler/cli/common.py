@@ -21,6 +21,10 @@ if TYPE_CHECKING:
     from labeler.media.limits import Limits
 
 __all__ = [
+    "AS_JSON",
+    "FORMAT",
+    "JOBS",
+    "MEGAPIXELS",
     "PATH",
     "Progress",
     "left_out",
@@ -44,6 +48,27 @@ def option(*names: str, **settings: Any) -> Callable[[_F], _F]:
     long = next(name for name in names if name.startswith("--"))
     name = long.split("/")[0].removeprefix("--").replace("-", "_").upper()
     return click.option(*names, envvar=f"LABELER_{name}", **settings)
+
+
+JOBS = option(
+    "-j",
+    "--jobs",
+    type=click.IntRange(1),
+    default=1,
+    show_default=True,
+    metavar="N",
+    help="Worker processes.",
+)
+MEGAPIXELS = option(
+    "--max-megapixels",
+    type=float,
+    default=100.0,
+    show_default=True,
+    metavar="N",
+    help="Refuse larger pictures.",
+)
+FORMAT = option("--format", "format_", metavar="TYPE", help="With - as input: its type, e.g. md.")
+AS_JSON = option("--json", "as_json", is_flag=True, help="One JSON object a line on stdout.")
 
 
 _COLOURS: dict[str, dict[str, Any]] = {

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from labeler.cli.common import PATH, limits_of, option, read_stdin, write_data
+from labeler.cli.common import FORMAT, MEGAPIXELS, PATH, limits_of, option, read_stdin, write_data
 from labeler.errors import ExitCode
 
 __all__ = ["command"]
@@ -15,15 +15,8 @@ __all__ = ["command"]
 @click.command("inspect")
 @click.argument("input", type=PATH)
 @option("--trust", type=PATH, metavar="PEM", help="Certificates whose signatures are to be trusted.")
-@option(
-    "--max-megapixels",
-    type=float,
-    default=100.0,
-    show_default=True,
-    metavar="N",
-    help="Refuse larger pictures.",
-)
-@option("--format", "format_", metavar="TYPE", help="With - as input: its type, e.g. md.")
+@MEGAPIXELS
+@FORMAT
 def command(input: Path, trust: Path | None, max_megapixels: float, format_: str | None) -> int:
     """Everything found in one file, raw, as JSON: for a person who investigates. - reads standard input."""
     import tempfile

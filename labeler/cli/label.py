@@ -8,6 +8,10 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from labeler.cli.common import (
+    AS_JSON,
+    FORMAT,
+    JOBS,
+    MEGAPIXELS,
     PATH,
     Progress,
     left_out,
@@ -173,25 +177,10 @@ _ONLY_FOR = {
 )
 @option("--relabel", is_flag=True, help="Replace your own earlier label.")
 @option("--force", is_flag=True, help="Overwrite existing outputs.")
-@option(
-    "-j",
-    "--jobs",
-    type=click.IntRange(1),
-    default=1,
-    show_default=True,
-    metavar="N",
-    help="Worker processes.",
-)
-@option(
-    "--max-megapixels",
-    type=float,
-    default=100.0,
-    show_default=True,
-    metavar="N",
-    help="Refuse larger pictures.",
-)
-@option("--format", "format_", metavar="TYPE", help="With - as input: its type, e.g. md.")
-@option("--json", "as_json", is_flag=True, help="One JSON object a line on stdout.")
+@JOBS
+@MEGAPIXELS
+@FORMAT
+@AS_JSON
 def command(
     inputs: tuple[Path, ...],
     output: Path | None,

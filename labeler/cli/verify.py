@@ -8,6 +8,10 @@ from typing import TYPE_CHECKING
 import click
 
 from labeler.cli.common import (
+    AS_JSON,
+    FORMAT,
+    JOBS,
+    MEGAPIXELS,
     PATH,
     Progress,
     left_out,
@@ -42,25 +46,10 @@ _ONLY_FOR = {"tokens": ["text"], "deep": ["audio", "video"], "format_": []}
 )
 @option("--quick", is_flag=True, help="Look for the watermark only as embedded, flipped or turned.")
 @option("--deep", is_flag=True, help="Sound: search tempo and pitch changed together too.")
-@option(
-    "-j",
-    "--jobs",
-    type=click.IntRange(1),
-    default=1,
-    show_default=True,
-    metavar="N",
-    help="Worker processes.",
-)
-@option(
-    "--max-megapixels",
-    type=float,
-    default=100.0,
-    show_default=True,
-    metavar="N",
-    help="Refuse larger pictures.",
-)
-@option("--format", "format_", metavar="TYPE", help="With - as input: its type, e.g. md.")
-@option("--json", "as_json", is_flag=True, help="One JSON object a line on stdout.")
+@JOBS
+@MEGAPIXELS
+@FORMAT
+@AS_JSON
 def command(
     inputs: tuple[Path, ...],
     recursive: bool,

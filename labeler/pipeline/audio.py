@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import dataclasses
 from collections.abc import Iterable, Iterator, Sequence
 
 import numpy as np
@@ -267,12 +266,7 @@ class SoundDetection:
 
     def finish(self) -> Seen:
         """What both layers found."""
-        seen = Seen()
-        if self._seeker is not None:
-            seen = dataclasses.replace(seen, visible=self._seeker.finish())
-        if self._detector is not None:
-            seen = dataclasses.replace(seen, watermark=self._detector.finish())
-        return seen
+        return Seen.by(self._seeker, self._detector)
 
 
 def detect(

@@ -4,10 +4,20 @@ from __future__ import annotations
 
 import dataclasses
 from dataclasses import dataclass
+from typing import Protocol, TypeVar
 
 from labeler.types import SoundTrack, State, VisibleReport, WatermarkReport
 
 __all__ = ["Seen"]
+
+
+_Report = TypeVar("_Report", covariant=True)
+
+
+class Finishes(Protocol[_Report]):
+    """Takes samples as they stream by, and says in the end what it found."""
+
+    def finish(self) -> _Report: ...
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -25,6 +35,16 @@ class Seen:
         default_factory=lambda: WatermarkReport(state=State.SKIPPED)
     )
     sound_track: SoundTrack | None = None
+
+    @classmethod
+    def by(cls, seeker: Finishes[VisibleReport] | None, detector: Finishes[WatermarkReport] | None) -> Seen:
+        """What those that looked found in the end; None for a layer that was not asked for."""
+        seen = cls()
+        if seeker is not None:
+            seen = dataclasses.replace(seen, visible=seeker.finish())
+        if detector is not None:
+            seen = dataclasses.replace(seen, watermark=detector.finish())
+        return seen
 
     @classmethod
     def cannot_tell(cls, reason: str) -> Seen:

@@ -282,12 +282,7 @@ class _Detection:
 
     def finish(self) -> Seen:
         """What both layers found."""
-        seen = Seen()
-        if self._seeker is not None:
-            seen = dataclasses.replace(seen, visible=self._seeker.finish())
-        if self._detector is not None:
-            seen = dataclasses.replace(seen, watermark=self._detector.finish())
-        return seen
+        return Seen.by(self._seeker, self._detector)
 
 
 def _displayed(plane: Plane, clip: VideoInfo) -> npt.NDArray[np.uint8]:
