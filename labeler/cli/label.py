@@ -93,7 +93,7 @@ _ONLY_FOR = {
 @option(
     "--training",
     type=click.Choice(["allowed", "notAllowed"]),
-    help="May it train AI? Said in the manifest; by default not.",
+    help="Whether it may train AI, for the manifest; by default nothing is said.",
 )
 @option(
     "--lang",
