@@ -40,8 +40,13 @@ def main() -> None:
     labeler("verify", travelled)
     print("\nA labelled melody, sped up by 3 % and sent as Opus at 32 kbit/s:")
     labeler("verify", sound(out / "labelled" / "melody.mp3", out / "travelled.opus"))
-    print("\nA labelled clip, compressed once more (H.264, CRF 28), all metadata gone:")
-    labeler("verify", video(out / "labelled" / "sailing.mp4", out / "travelled.mp4"))
+    print(
+        "\nA clip labelled strongly (it is small and computed, with few bits for a mark to hide in; footage bears "
+        "more),\ncompressed once more (H.264, CRF 24), all metadata gone, its watermark alone:"
+    )
+    labeler("label", "samples/sailing.mp4", "-o", out / "strong", "--strength", "strong")
+    travelled = video(out / "strong" / "sailing.mp4", out / "travelled.mp4")
+    labeler("verify", travelled, "--layers", "watermark")
     print("\nSamples as they were, without labels:")
     labeler("verify", "samples/landscape.jpg", "samples/melody.mp3", expect=1)
     print(f"\nLook at the labelled files in {out / 'labelled'}.")
@@ -85,7 +90,7 @@ def video(source: Path, target: Path) -> Path:
 
     pictures = ffmpeg.input(f"file:{source}")["v:0"]
     engine.run(
-        pictures.output(f"file:{target}", vcodec="libx264", crf=28, preset="veryfast", map_metadata=-1)
+        pictures.output(f"file:{target}", vcodec="libx264", crf=24, preset="veryfast", map_metadata=-1)
     )
     return target
 

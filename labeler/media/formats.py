@@ -24,9 +24,11 @@ def extensions() -> dict[str, tuple[str, ...]]:
 
 
 def modality_by_name(name: PurePath) -> Modality | None:
-    """The modality that a file name's extension claims, or None if it claims none."""
+    """The modality that a file name's extension claims, or None if it claims none, or several as ``.mp4`` does."""
     suffix = name.suffix.lower()
-    for media_type, suffixes in extensions().items():
-        if suffix in suffixes:
-            return modality_of(media_type) or Modality.TEXT
-    return None
+    claimed = {
+        modality_of(media_type) or Modality.TEXT
+        for media_type, suffixes in extensions().items()
+        if suffix in suffixes
+    }
+    return claimed.pop() if len(claimed) == 1 else None

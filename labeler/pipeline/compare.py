@@ -19,8 +19,11 @@ def lost(marked: Marked, written: Collection[Layer], label: Label, reread: Repor
     """Layers that do not read back as they were written."""
     found, mark_id = reread.layers, label.mark_id
     texts = [evidence.text for evidence in found.visible.evidence]
+    there = any(note.id == "visible.there" for note in marked.notes)  # whatever it says
     intact = {
-        Layer.VISIBLE: any(has_gb_elements(text) >= has_gb_elements(marked.visible_text) for text in texts),
+        Layer.VISIBLE: any(
+            there or has_gb_elements(text) >= has_gb_elements(marked.visible_text) for text in texts
+        ),
         Layer.WATERMARK: found.watermark.payload == Payload.of(label).hex,
         Layer.METADATA: found.metadata.label is not None and found.metadata.label.mark_id == mark_id,
         Layer.CREDENTIALS: found.credentials.content == "intact"

@@ -71,8 +71,11 @@ def apply(
         try:
             if options.every_paragraph:
                 data = mark_paragraphs(data, info.media_type, wording(lang).text)
-            data = _mark(data, info, lang, options)
+            before, data = data, _mark(data, info, lang, options)
             written.insert(0, Layer.VISIBLE)
+            if data == before:
+                detail = "the text has visible lines already; no second ones were written"
+                notes.append(Finding(id="visible.there", severity="info", detail=detail))
         except NoPlace as error:
             notes.append(Finding(id="visible.impossible", severity="warn", detail=error.message))
     return Marked(

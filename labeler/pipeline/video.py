@@ -93,7 +93,15 @@ def apply(
             notes.append(Finding(id="watermark.impossible", severity="warn", detail=error.message))
     sound: Path | None = None
     heard: tuple[Layer, ...] = ()
-    if options.sound_track and clip.of_kind("audio"):
+    tracks = len(clip.of_kind("audio"))
+    if options.sound_track and tracks != 1:
+        detail = (
+            f"only the first of {tracks} sound tracks was marked"
+            if tracks
+            else "there is no sound track to mark"
+        )
+        notes.append(Finding(id="sound-track.others", severity="warn", detail=detail))
+    if options.sound_track and tracks:
         sound, heard = _sound_track(source, clip, layers, notes, payload, key, profile, options, scratch)
     shown = visible.frames_shown(clip.rate, options.visible_seconds)
     target = scratch()

@@ -244,10 +244,13 @@ def _agreement(report: Report, style: Style) -> Iterator[str]:
         for layer in (Layer.WATERMARK, Layer.METADATA, Layer.CREDENTIALS)
         if getattr(report.layers, layer).state is State.PRESENT
     ]
-    yield _row("agreement", f"{_join(naming)} name the same content")
+    names = [str(layer) for layer in naming]
+    if any(pair.id.startswith("id.sound-track") for pair in report.consistency):
+        names.append("sound track")
+    yield _row("agreement", f"{_join(names)} name the same content")
 
 
-def _join(words: list[Layer]) -> str:
+def _join(words: list[str]) -> str:
     return ", ".join(words[:-1]) + f" and {words[-1]}"
 
 

@@ -12,6 +12,8 @@ The detector looks at the first and the last 64 characters of what a reader sees
   brackets, 0.6 in running text, where an article *about* AI-generated texts cannot be told from a label,
 * the usual English phrases (``text-label``), only as a line of their own or in brackets.
 
+A denial ("not AI-generated", 非AI生成) is no label.
+
 >>> marks("both").head
 '【AI生成 · AI-generated】'
 >>> [e.text for e in detect(Edges("【AI生成】 Some text.", "Some text.")).evidence]
@@ -55,6 +57,12 @@ _ENGLISH = re.compile(
     r"(?:generative )?(?:AI|artificial intelligence)\b",
     re.IGNORECASE,
 )
+_DENIED = re.compile(
+    r"\b(?:not|no|non|never|nothing|none|without|\w+n['’]t)\b[\w ,-]{0,24}$"
+    r"|(?:非|不是|并不|没有|未经?|无|不含|不由)\w{0,4}$",
+    re.IGNORECASE,
+)
+"""What stands before the words of a label that is denied."""
 _BRACKETS = re.compile(
     r"[\[【(（〔〖「『<《]([^\[\]【】()（）〔〕〖〗「」『』<>《》]{2,60})[\]】)）〕〗」』>》]"
 )
@@ -192,11 +200,21 @@ def _other(window: str, *, last: bool) -> Evidence | None:
     edge = lines[-1:] if last else lines[:1]
     for part in [*_BRACKETS.findall(window), *(line for line in edge if len(line) <= _LONGEST_LINE)]:
         text = unicodedata.normalize("NFKC", part).strip()
-        if (_AI.search(text) and _MADE.search(text)) or _ENGLISH.search(text):
+        if _said(text) or (
+            (english := _ENGLISH.search(text)) and not _DENIED.search(text[: english.start()])
+        ):
             return Evidence(kind=OTHER, text=text, score=0.9)
     folded = unicodedata.normalize("NFKC", window)
-    ai, made = _AI.search(folded), _MADE.search(folded)
-    if ai and made and has_gb_elements(folded):
-        start, end = min(ai.start(), made.start()), max(ai.end(), made.end())
-        return Evidence(kind=OTHER, text=" ".join(folded[start:end].split()), score=0.6)
+    said = _said(folded)
+    if said and has_gb_elements(folded):
+        return Evidence(kind=OTHER, text=" ".join(folded[slice(*said)].split()), score=0.6)
     return None
+
+
+def _said(text: str) -> tuple[int, int] | None:
+    """Where both elements of GB 45438-2025 stand; None if one is missing, or denied: "not", 非, 不是 before it."""
+    ai, made = _AI.search(text), _MADE.search(text)
+    if not ai or not made:
+        return None
+    start = min(ai.start(), made.start())
+    return None if _DENIED.search(text[:start]) else (start, max(ai.end(), made.end()))

@@ -483,3 +483,11 @@ def test_reasons_end_as_sentences_do(tmp_path: Path, home: Path) -> None:
         labeler.label_image(np.zeros((10, 12, 3), np.uint8), producer="p")
     assert ".;" not in refused.value.message and ".." not in refused.value.message
     assert "px; " in refused.value.message
+
+
+def test_a_mark_in_another_language_stays_and_is_told(photo_png: Path, tmp_path: Path, home: Path) -> None:
+    options: dict[str, Any] = {"producer": "acme", "home": home}
+    labeler.label_file(photo_png, tmp_path / "en.png", lang="en", **options)
+    again = labeler.label_file(tmp_path / "en.png", tmp_path / "zh.png", relabel=True, lang="zh", **options)
+    assert Layer.VISIBLE in again.layers
+    assert {"visible.there", "profile.unmet"} <= {note.id for note in again.notes}

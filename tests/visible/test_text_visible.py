@@ -153,3 +153,24 @@ def test_signed_and_encrypted_pdfs_are_left_alone() -> None:
         document.save(locked, encryption=pikepdf.Encryption(owner="o", user="u", R=6))
     with pytest.raises(UnsupportedMedia, match="encrypted"):
         pdfstamp.mark(locked.getvalue(), lang="zh")
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "This image is not AI-generated.",
+        "None of this was written by AI",
+        "(non-AI-generated)",
+        "It wasn’t made with artificial intelligence",
+        "非AI生成",
+        "本文不是由人工智能生成的",
+        "【本图未经AI合成】",
+    ],
+)
+def test_a_denial_is_no_label(text: str) -> None:
+    assert detect(Edges(text, text)).state is State.ABSENT
+
+
+@pytest.mark.parametrize("text", ["AI-generated, not by people", "(AI生成，非人工)", "Note: made with AI"])
+def test_a_denial_of_something_else_does_not_hide_a_label(text: str) -> None:
+    assert detect(Edges(text, text)).state is State.PRESENT
