@@ -33,6 +33,7 @@ import json
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 from labeler.types import AI_SOURCE_TYPES, NON_AI_SOURCE_TYPES, Finding, Label
@@ -166,7 +167,7 @@ def _parse_at(text: str, depth: int) -> Parsed | None:
         start, brace, glued = match
         notes = _Notes()
         decoder = json.JSONDecoder(
-            object_pairs_hook=lambda pairs, notes=notes: _object(pairs, notes),  # type: ignore[misc]
+            object_pairs_hook=partial(_object, notes=notes),
             parse_int=_Number,
             parse_float=_Number,
             parse_constant=_Number,

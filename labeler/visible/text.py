@@ -59,7 +59,7 @@ _ENGLISH = re.compile(
 )
 _DENIED = re.compile(
     r"\b(?:not|no|non|never|nothing|none|without|\w+n['’]t)\b[\w ,-]{0,24}$"
-    r"|(?:非|不是|并不|没有|未经?|无|不含|不由)\w{0,4}$",
+    r"|(?:非|不是|没有|没|未经|未使用|未用|未被|无|不含|不由)(?:由|用|使用|经过?|通过|任何)?$",
     re.IGNORECASE,
 )
 """What stands before the words of a label that is denied."""

@@ -171,6 +171,9 @@ def test_a_denial_is_no_label(text: str) -> None:
     assert detect(Edges(text, text)).state is State.ABSENT
 
 
-@pytest.mark.parametrize("text", ["AI-generated, not by people", "(AI生成，非人工)", "Note: made with AI"])
+@pytest.mark.parametrize(
+    "text",
+    ["AI-generated, not by people", "(AI生成，非人工)", "Note: made with AI", "无锡AI生成", "未来科技AI生成"],
+)
 def test_a_denial_of_something_else_does_not_hide_a_label(text: str) -> None:
     assert detect(Edges(text, text)).state is State.PRESENT

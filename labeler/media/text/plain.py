@@ -197,9 +197,7 @@ def _cues(body: bytes) -> list[_Cue]:
     for match in _TIMING.finditer(body):
         if match.start() < floor:
             continue
-        blank = None
-        for blank in _BREAK.finditer(body, max(0, match.start() - 500), match.start()):  # noqa: B007
-            pass
+        *_, blank = (None, *_BREAK.finditer(body, max(0, match.start() - 500), match.start()))
         start = blank.end() if blank else 0
         ending = _BREAK.search(body, match.end())
         end = ending.start() if ending else len(body.rstrip())
