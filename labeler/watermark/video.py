@@ -29,7 +29,7 @@ from labeler.watermark.motion.segments import runs, slot_scores
 
 __all__ = [
     "ALGORITHM",
-    "COARSE_MEAN_SIDE",
+    "FINE_MEAN_SIDE",
     "MEAN_SIDE_MIN",
     "STRENGTHS",
     "CannotMark",
@@ -48,8 +48,8 @@ ALGORITHM = "io.github.labeler.video.1"
 PURPOSE = "watermark/video/1"
 STRENGTHS = {"default": 0.9, "strong": 1.4}
 """Rms of the mark before caps for ``scale`` 1, grey levels of 8 bits."""
-COARSE_MEAN_SIDE = 440
-"""Frames with a smaller root of the area (px) get the coarse lattice unless a trial says otherwise."""
+FINE_MEAN_SIDE = 440
+"""Frames with a smaller root of the area (px) get the medium lattice unless a trial says otherwise."""
 MEAN_SIDE_MIN = 215
 """Smaller frames, by the root of their area (px), are not marked: the lines would pass their resolution."""
 _SIDE_READ = 32
@@ -72,7 +72,7 @@ def layout_of(key: WatermarkKey) -> Layout:
 
 def grain_of(width: int, height: int) -> Grain:
     """The grain that suits frames of that size (px), as far as can be told without a trial."""
-    return "coarse" if math.sqrt(width * height) < COARSE_MEAN_SIDE else "fine"
+    return "medium" if math.sqrt(width * height) < FINE_MEAN_SIDE else "fine"
 
 
 def prepare(
@@ -149,8 +149,8 @@ _Pairs: TypeAlias = Sequence[tuple[WatermarkKey, Layout]]
 class _View:
     """One way to see the frames: whole, or the picture inside bars."""
 
-    def __init__(self, shape: tuple[int, int], window: tuple[slice, slice] | None = None) -> None:
-        self.shape = shape
+    def __init__(self, size: tuple[int, int], window: tuple[slice, slice] | None = None) -> None:
+        self.size, self.shape = size, half_shape(*size)
         self.window = window if window is not None else (slice(None), slice(None))
         self.timeline = Timeline()
 
@@ -180,7 +180,7 @@ class Detector:
     ) -> None:
         self._width, self._height = width, height
         self._keys, self._quick, self._bit_depth = tuple(keys), quick, bit_depth
-        self._whole = _View(half_shape(height, width))
+        self._whole = _View((height, width))
         self._inner: _View | None = None
         self._unsure = _FRAMES_BARS
         self._flat = True
@@ -217,8 +217,7 @@ class Detector:
         window = inner_of(y)
         if window is not None:
             rows, columns = window
-            shape = half_shape(rows.stop - rows.start, columns.stop - columns.start)
-            self._inner = _View(shape, window)
+            self._inner = _View((rows.stop - rows.start, columns.stop - columns.start), window)
 
     def finish(self) -> WatermarkReport:
         """Search all that was pushed.
@@ -231,21 +230,23 @@ class Detector:
             return _cannot_tell(
                 f"the short side has {min(self._width, self._height)} px; too small to show a mark"
             )
-        views = [view.timeline.finish() for view in (self._whole, self._inner) if view is not None]
-        if not views[0]:
+        views = [
+            (view.timeline.finish(), view.size) for view in (self._whole, self._inner) if view is not None
+        ]
+        if not views[0][0]:
             return _cannot_tell("there are no frames")
         if self._flat:
             return _cannot_tell("the clip is flat and cannot show a mark")
         pairs = [(key, layout_of(key)) for key in self._keys]
-        for slots in views:
+        for slots, size in views:
             for key, layout in pairs:
-                found = look(slots, layout)
+                found = look(slots, layout, size)
                 if found is not None:
                     return self._present(slots, found, key, layout, pairs)
         traces = []
-        for slots in () if self._quick else reversed(views):
+        for slots, size in () if self._quick else reversed(views):
             for key, layout in pairs:
-                found, z = search_all(slots, layout, inside=slots is not views[0])
+                found, z = search_all(slots, layout, inside=size != views[0][1])
                 if found is not None:
                     return self._present(slots, found, key, layout, pairs)
                 if trace_log10(z) < _TRACE_LOG10:

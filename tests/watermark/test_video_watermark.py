@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from collections.abc import Callable
 
 import cv2
 import numpy as np
@@ -13,7 +14,7 @@ from labeler.core.keys import PUBLIC_KEY, WatermarkKey
 from labeler.errors import UsageError
 from labeler.types import State, WatermarkReport
 from labeler.watermark.motion.evidence import SLOTS_MAX, Timeline
-from labeler.watermark.motion.frames import GRAINS, Grain
+from labeler.watermark.motion.frames import GRAINS, Grain, half_shape
 from labeler.watermark.motion.inner import inner_of
 from labeler.watermark.motion.segments import runs
 from labeler.watermark.motion.strength import GOALS, Trial, loss_of, tune
@@ -154,6 +155,50 @@ def test_the_picture_inside_bars_is_read_as_it_is(mark_on: Frames) -> None:
     fill[:, 290:560] = mark_on
     report = look(fill)
     assert (report.payload, report.geometry["inside_bars"]) == (PAYLOAD.hex(), True)
+
+
+def blurred_fill(frame: Frames) -> Frames:
+    """The picture in the middle of an upright blurred copy of itself; without the noise that this clip is."""
+    small = cv2.resize(cv2.GaussianBlur(frame, (0, 0), 3), (270, 152), interpolation=cv2.INTER_AREA)
+    canvas = cv2.blur(cv2.resize(frame, (270, 480)), (33, 33))
+    canvas[164:316] = small
+    return np.asarray(canvas, np.uint8)
+
+
+@pytest.mark.parametrize(
+    ("surround", "expected"),
+    [
+        (lambda f: np.pad(f, ((45, 45), (0, 0)), constant_values=16), (slice(45, 315), slice(0, 480))),
+        (lambda f: np.pad(f, ((0, 0), (80, 80)), constant_values=16), (slice(0, 270), slice(80, 560))),
+        (lambda f: np.pad(f, ((45, 45), (80, 80)), constant_values=235), (slice(45, 315), slice(80, 560))),
+        (lambda f: np.pad(f[90:], ((0, 90), (0, 0)), constant_values=16), None),
+        (blurred_fill, (slice(164, 316), slice(0, 270))),
+        (lambda f: f, None),
+        (lambda f: np.full_like(f, 16), None),
+        (lambda f: f[:40, :40], None),
+    ],
+    ids=["letterbox", "pillars", "window", "one bar", "blurred fill", "none", "black", "tiny"],
+)
+def test_edges_of_a_picture_inside_another_are_found_to_the_pixel(
+    surround: Callable[[Frames], Frames], expected: tuple[slice, slice] | None, clip: Frames
+) -> None:
+    """Also after compression, which smears them; a horizon, as this clip has, is no edge."""
+    frame = surround(clip[0])
+    assert inner_of(frame) == expected
+    assert inner_of(jpeg([frame], 60)[0][0]) == expected
+
+
+@pytest.mark.parametrize(("width", "height"), [(480, 204), (480, 360)])
+def test_every_grain_is_read_where_its_frame_is_rounded_differently(width: int, height: int) -> None:
+    """A half-resolution frame of 277 x 370 px shrinks to 138 or 139 rows, depending on what is rounded first."""
+    clip = footage(count=8, height=height, width=width)
+    for grain in GRAINS:
+        mark = plan(clip, grain=grain)
+        report = look(marked(clip, grain=grain))
+        assert (report.payload, report.geometry["search"]) == (PAYLOAD.hex(), "none"), grain
+        rows, columns = half_shape(height, width, grain)
+        assert abs(rows / columns - height / width) < 0.01
+        assert mark.grain == grain
 
 
 def test_segments_show_what_was_cut_in() -> None:

@@ -29,7 +29,7 @@ from labeler.watermark.decoding import (
 from labeler.watermark.layout import CELL_CLASSES, CELL_PERIOD, Layout
 from labeler.watermark.motion import geometries
 from labeler.watermark.motion.evidence import Slot
-from labeler.watermark.motion.frames import GRAINS, HALF_TILE, Grain, to_coarse, whiten_sum
+from labeler.watermark.motion.frames import GRAINS, HALF_TILE, half_shape, to_shape, whiten_sum
 from labeler.watermark.motion.views import by_place, by_time, plain, sync_pattern
 from labeler.watermark.orientation import ORIENTATIONS, Orientation
 from labeler.watermark.reading import Reading
@@ -45,8 +45,8 @@ Planes: TypeAlias = Sequence[Floats]
 ACCEPT_LOG10 = -7.0
 """A finding is accepted when its log10 p over the whole search is below this."""
 _PROFILES = 2
-_VIEWS = 2 * 2 * 3
-"""The whole frame and the picture inside bars; two grains; plain sum, weighted by time, by place."""
+_VIEWS = 2 * 3 * 3
+"""The whole frame and the picture inside bars; three grains; plain sum, weighted by time, by place."""
 _PARTS = (2, 4)
 """Halves and quarters of the time are read alone,"""
 _SCENES, _SCENES_SEARCHED = 10, 2
@@ -62,12 +62,13 @@ _TURN_Z, _LOOK_Z = 2.0, 3.2
 """Sync statistic from which a turned clip, and a view of a candidate, are decoded."""
 _PATIENT_Z = 5.0
 """Sync statistic from which a reading that does not decode gets a second chance;"""
-_CELLS_Z, _CELLS_PATIENT_Z = 5.9, 6.8
+_CELLS_Z, _CELLS_PATIENT_Z = 5.9, 6.2
 """likewise where the class of the first cell is unknown: each class alone (noise shows some 6); and patiently, for the
 best reading of the first search alone, since that takes most of a second."""
 _REGISTERED_GAIN = 0.3
-_REFINED_Z = 4.4
-"""Sync statistic from which a refined hypothesis becomes a candidate."""
+_REFINED_Z, _CANDIDATE_Z = 4.4, 5.0
+"""Sync statistic from which a refined hypothesis is refined once more, and becomes a candidate: a mark that can just
+be decoded shows about 7."""
 _LOOKS = 1e12
 _HALF = np.array([[2.0, 0, 0.5], [0, 2.0, 0.5], [0, 0, 1]])
 """Pixel of a half-resolution plane -> pixel of the full working frame."""
@@ -79,14 +80,15 @@ class Geometry:
 
     Attributes:
         stage: ``none``, ``part``, ``turned``, or the list of hypotheses that found it.
-        orientation: flip and quarter turn, if that is all.
-        grain: of the lattice, as far as it was not searched for (a placement has it in its scale).
+        shape: rows and columns of the half-resolution frame of the mark's grain, upright; if flip and quarter turn
+            are all that happened.
+        orientation: these.
         placement: else the window of the lattice and where it lies; the class of its first cell is unknown.
     """
 
     stage: str
+    shape: tuple[int, int] | None = None
     orientation: Orientation = ORIENTATIONS[0]
-    grain: Grain = "fine"
     placement: Placement | None = None
 
     def pattern(self, layout: Layout, shape: tuple[int, ...]) -> Floats:
@@ -100,7 +102,7 @@ class Geometry:
         """A whitened half-resolution plane, brought onto the lattice; zero outside."""
         if self.placement is None:
             plane = plane if self.orientation is ORIENTATIONS[0] else self.orientation.apply(plane)
-            return to_coarse(plane) if self.grain == "coarse" else plane
+            return plane if self.shape is None else to_shape(plane, self.shape)
         matrix = np.linalg.inv(_HALF) @ self.placement.matrix @ _HALF
         magnified = math.sqrt(abs(np.linalg.det(matrix[:2, :2])))
         if magnified > 1.15:  # the window is smaller than the picture: no aliasing
@@ -127,23 +129,25 @@ class Found:
     slots: tuple[int, int]
 
 
-def look(slots: Sequence[Slot], layout: Layout) -> Found | None:
+def look(slots: Sequence[Slot], layout: Layout, size: tuple[int, int]) -> Found | None:
     """Read a clip as it is, parts of its time, and its flips and quarter turns.
 
     Args:
         slots: of the clip, in order of time.
         layout: the key's layout.
+        size: height and width of its frames, px.
     """
     planes = [slot.plane for slot in slots]
-    for grain in GRAINS:
-        found = _read(planes, layout, Geometry("none", grain=grain), _VIEWS * _PROFILES / _SHARE_AS_IS)
+    shapes = [half_shape(*size, grain) for grain in GRAINS]
+    for shape in shapes:
+        found = _read(planes, layout, Geometry("none", shape), _VIEWS * _PROFILES / _SHARE_AS_IS)
         if found is not None:
             return found
-    for grain in GRAINS:
-        found = _in_parts(slots, layout, Geometry("part", grain=grain), gate=2.5)
+    for shape in shapes:
+        found = _in_parts(slots, layout, Geometry("part", shape), gate=2.5)
         if found is not None:
             return found
-    return _turned(planes, layout)
+    return _turned(planes, layout, shapes)
 
 
 def find_in(slots: Sequence[Slot], layout: Layout, geometry: Geometry) -> Found | None:
@@ -228,11 +232,12 @@ def _scenes(slots: Sequence[Slot]) -> list[tuple[int, int]]:
     return sorted(scenes, key=lambda scene: scene[0] - scene[1])
 
 
-def _turned(planes: Planes, layout: Layout) -> Found | None:
+def _turned(planes: Planes, layout: Layout, shapes: Sequence[tuple[int, int]]) -> Found | None:
     total = whiten_sum(plain(planes))
     scored = []
-    for orientation, grain in itertools.product(ORIENTATIONS[1:], GRAINS):
-        geometry = Geometry("turned", orientation=orientation, grain=grain)
+    for orientation, shape in itertools.product(ORIENTATIONS[1:], shapes):
+        upright = shape[::-1] if orientation.turns % 2 else shape
+        geometry = Geometry("turned", upright, orientation)
         scored.append((_z(geometry.align(total), layout), geometry))
     looks = 7 * _VIEWS * _PROFILES / _SHARE_TURNED
     for z, geometry in sorted(scored, key=lambda entry: -entry[0])[:3]:
@@ -256,9 +261,11 @@ def _candidates(field: Field, layout: Layout, share: float) -> Iterator[tuple[st
             if start.z < _REFINED_Z or not left:
                 break
             candidate = refine(field, layout, start, rounds=3, samples=192, wide=0.35, rigid=stage.rigid)
-            if not any(_alike(candidate, other) for other in tried):
-                tried.append(candidate)
-                left -= 1
+            if any(_alike(candidate, other) for other in tried):
+                continue
+            tried.append(candidate)
+            left -= 1
+            if candidate.z > _CANDIDATE_Z:
                 yield stage.name, candidate
 
 

@@ -4,8 +4,9 @@ The lines of the video layout end at 18 cycles a tile of 128 px, so half the res
 320^2, tile 64 px) holds all of them at a quarter of the cost. The kernels of the image mark take the tile as a
 parameter.
 
-The lattice has two grains. The coarse one belongs to a smaller working frame, so its tile is 1.43 times as large on
-the picture: in small and blurred clips codecs leave nothing of the fine one.
+The lattice has three grains. The medium and the coarse one belong to smaller working frames, so their tiles are 1.43
+and 2 times as large on the picture: in small and blurred clips codecs leave nothing of the fine one, and a coarser
+mark costs fewer bits, if more visual quality.
 """
 
 from __future__ import annotations
@@ -21,14 +22,14 @@ from labeler.watermark.frame import FRAME, frame_size, reduce_to
 from labeler.watermark.layout import TILE
 
 __all__ = [
-    "COARSE",
     "GRAINS",
     "HALF_TILE",
+    "STEPS",
     "Grain",
     "half_shape",
     "host_of",
     "luma_half",
-    "to_coarse",
+    "to_shape",
     "whiten_frame",
     "whiten_sum",
     "working_shape",
@@ -39,11 +40,11 @@ Pixels: TypeAlias = npt.NDArray[Any]
 
 HALF_TILE = TILE // 2
 """Period of the lattice in px of the half-resolution frame."""
-Grain: TypeAlias = Literal["fine", "coarse"]
+Grain: TypeAlias = Literal["fine", "medium", "coarse"]
 GRAINS: tuple[Grain, ...] = get_args(Grain)
-_SIDES: dict[Grain, int] = {"fine": FRAME, "coarse": 448}
-COARSE = _SIDES["coarse"] / _SIDES["fine"]
-"""Frequency of a coarse line in the fine working frame, over that of the fine line."""
+_SIDES: dict[Grain, int] = {"fine": FRAME, "medium": 448, "coarse": 320}
+STEPS = tuple(_SIDES[grain] / FRAME for grain in GRAINS)
+"""Frequency of a line of each grain in the fine working frame, over that of the fine line."""
 VARIANCE_FLOOR = 6.0
 """Places of less variance (squared levels) count as flat. Codecs empty them of mark and picture alike; with the low
 floor of pictures, what little is left there would be read as loudly as the rest."""
@@ -62,10 +63,11 @@ def half_shape(height: int, width: int, grain: Grain = "fine") -> tuple[int, int
     return rows // 2, columns // 2
 
 
-def to_coarse(plane: Floats) -> Floats:
-    """A whitened plane of the fine half-resolution frame, at the size of the coarse one."""
-    rows, columns = half_shape(plane.shape[0], plane.shape[1], "coarse")
-    return np.asarray(cv2.resize(plane, (columns, rows), interpolation=cv2.INTER_AREA), np.float32)
+def to_shape(plane: Floats, shape: tuple[int, int]) -> Floats:
+    """A whitened plane of the fine half-resolution frame, at the size of that of another grain."""
+    if plane.shape == shape:
+        return plane
+    return np.asarray(cv2.resize(plane, shape[::-1], interpolation=cv2.INTER_AREA), np.float32)
 
 
 def luma_half(y: Pixels, shape: tuple[int, int], bit_depth: int = 8) -> Floats:

@@ -13,14 +13,14 @@ from typing import TypeAlias
 import numpy as np
 import numpy.typing as npt
 
-from labeler.watermark.motion.frames import COARSE
+from labeler.watermark.motion.frames import STEPS
 
 __all__ = ["Stage", "stages"]
 
 Matrices: TypeAlias = npt.NDArray[np.float32]
 
-_SCALE_MIN, _SCALE_MAX, _SCALE_STEP = 0.24, 2.1, 0.0085
-"""From crops to a third of each side to a small picture on a large canvas (blurred fill, letterbox), both grains."""
+_SCALE_MIN, _SCALE_MAX, _SCALE_STEP = 0.21, 2.1, 0.0085
+"""From crops to about 0.4 of each side to a small picture on a large canvas (blurred fill, letterbox), all grains."""
 _ASPECT_MAX, _ASPECT_STEP = 0.45, 0.010
 _TURN_MAX, _TURN_STEP = np.radians(6.0), np.pi / 432
 _TURN_SCALES = np.exp(np.arange(-0.16, 0.061, 0.012))
@@ -55,8 +55,8 @@ def stages() -> tuple[Stage, ...]:
     return (
         Stage("crop or canvas", upright, rigid=True, tries=6),
         Stage("turned crop or canvas", turned[len(upright) :], rigid=True, tries=2),
-        Stage("aspect", _both(_with(_aspects(), mirror=True, quarter=True)), rigid=False, tries=3),
-        Stage("rotation", _both(_with(_turns(), mirror=True, quarter=False)), rigid=False, tries=3),
+        Stage("aspect", _grained(_with(_aspects(), mirror=True, quarter=True)), rigid=False, tries=3),
+        Stage("rotation", _grained(_with(_turns(), mirror=True, quarter=False)), rigid=False, tries=3),
     )
 
 
@@ -69,9 +69,9 @@ def _with(matrices: npt.NDArray[np.float64], *, mirror: bool, quarter: bool) -> 
     return np.asarray(result, np.float32)
 
 
-def _both(matrices: Matrices) -> Matrices:
-    """The hypotheses for both grains."""
-    return np.concatenate([matrices, matrices * np.float32(COARSE)])
+def _grained(matrices: Matrices) -> Matrices:
+    """The hypotheses for every grain."""
+    return np.concatenate([matrices * np.float32(step) for step in STEPS])
 
 
 def _scales() -> npt.NDArray[np.float64]:

@@ -2,46 +2,81 @@
 
 A letterboxed clip read as a whole is a small picture on a large canvas, where only a search finds the mark, and half
 of the evidence is noise. Read inside its bars it is the clip as it was.
+
+The edge of a picture pasted onto something is a straight line from side to side: the change from its last row to the
+next is large everywhere at once, while rows nearby change little by little. Two such lines that face each other, with
+less detail outside than between them, are taken for the edges.
 """
 
 from __future__ import annotations
 
+import math
 from typing import Any, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
+from numpy.lib.stride_tricks import sliding_window_view
 
 __all__ = ["inner_of"]
 
 Pixels: TypeAlias = npt.NDArray[Any]
+Changes: TypeAlias = npt.NDArray[np.float64]
 
-_SHARP = 0.3  # share of the usual change from row to row, from which a row belongs to the picture
-_WHOLE = 0.95  # a picture that fills so much of both sides has no bars
+_NEAR, _GAP = 8, 2
+"""An edge is compared with so many lines on either side, from so many lines away on: codecs smear it."""
+_CHANGE_MIN = 1.0
+"""Levels; less change nearby counts as so much."""
+_STEP_MIN, _STEP_CENTRED, _STEP = 1.8, 3.0, 8.0
+"""How much any edge must exceed the change nearby; two at the same distance from the middle, as geometric mean; and
+each of two that are not."""
+_CENTRED = 4  # px
+_EDGES = 8
+_QUIET = 0.6
+"""Detail outside over detail inside, at the most."""
 _LEAST, _LEAST_PX = 0.2, 64
 
 
 def inner_of(y: Pixels) -> tuple[slice, slice] | None:
-    """Rows and columns of the sharp picture, or None if it fills the frame.
+    """Rows and columns of the picture inside bars or a blurred fill, or None if there is nothing around it.
 
     Args:
         y: (H, W) luma.
     """
     plane = y.astype(np.int32)
-    rows = _extent(np.abs(np.diff(plane, axis=0)).mean(axis=1))
-    columns = _extent(np.abs(np.diff(plane[rows], axis=1)).mean(axis=0))
-    height, width = rows.stop - rows.start, columns.stop - columns.start
-    if height > _WHOLE * y.shape[0] and width > _WHOLE * y.shape[1]:
-        return None
     least = max(_LEAST * min(y.shape), _LEAST_PX)
-    return None if min(height, width) < least else (rows, columns)
+    rows = _extent(np.abs(np.diff(plane, axis=0)).mean(axis=1), least)
+    columns = _extent(np.abs(np.diff(plane[rows], axis=1)).mean(axis=0), least)
+    return None if (rows.start, columns.start) == (0, 0) else (rows, columns)
 
 
-def _extent(change: npt.NDArray[np.floating]) -> slice:
-    """First to last line whose change to the next is not small."""
-    usual = float(np.percentile(change, 90))
-    above = np.flatnonzero(change > max(_SHARP * usual, 1e-3))
-    if len(above) == 0:
-        return slice(0, len(change) + 1)
-    # The step from a bar to the picture belongs to the line before the picture's first.
-    first, last = int(above[0]), int(above[-1])
-    return slice(0 if first <= 1 else first + 1, len(change) + 1 if last >= len(change) - 2 else last + 1)
+def _extent(change: Changes, least: float) -> slice:
+    """Lines between two edges; all lines if there are none.
+
+    Args:
+        change: (n - 1,) mean change from each line to the next.
+        least: lines that a picture has at the least.
+    """
+    count = len(change) + 1
+    whole = slice(0, count)
+    if count < 4 * (_NEAR + _GAP):
+        return whole
+    padded = np.pad(change, _NEAR + _GAP, mode="reflect")
+    around = np.median(sliding_window_view(padded, _NEAR), axis=1)
+    before, after = around[: len(change)], around[_NEAR + 2 * _GAP + 1 :]
+    step = change / np.maximum(np.maximum(before, after), _CHANGE_MIN)
+    peak = step >= sliding_window_view(np.pad(step, _GAP), 2 * _GAP + 1).max(axis=1)
+    peaks = np.flatnonzero(peak & (step > _STEP_MIN))
+    edges = [int(line) for line in peaks[np.argsort(-step[peaks])][:_EDGES]]
+    pairs = [(one, two) for one in edges for two in edges if two - one >= least]
+    centred = {pair: abs(pair[0] + 1 - (count - pair[1] - 1)) <= _CENTRED for pair in pairs}
+    for one, two in sorted(pairs, key=lambda pair: (not centred[pair], -step[pair[0]] * step[pair[1]])):
+        if centred[one, two]:
+            clear = math.sqrt(step[one] * step[two]) >= _STEP_CENTRED
+        else:
+            clear = min(step[one], step[two]) >= _STEP
+        if not clear:
+            continue
+        outside = np.concatenate([change[: max(one - 1, 0)], change[two + 2 :]])
+        if len(outside) and np.median(outside) <= _QUIET * np.median(change[one + 2 : two - 1]):
+            return slice(one + 1, two + 1)
+    return whole

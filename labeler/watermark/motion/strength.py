@@ -4,7 +4,7 @@ Clips differ by more than ten decibels in what the same mark costs and survives.
 encoded as it will be delivered, and encoded once more as a platform would. The margin of our own codeword after
 that says how strong the mark must be; what the delivered piece lost in quality and grew in size says how strong it
 may be. The second has the last word: without it, flat and quiet clips would be marked ever more strongly. If the
-grain that the size of the frames suggests falls short, the other one is tried as well.
+grain that the size of the frames suggests falls short, its neighbour is tried as well.
 
 No process is started here: the caller encodes.
 """
@@ -20,7 +20,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from labeler.watermark.motion.frames import Grain
+from labeler.watermark.motion.frames import GRAINS, Grain
 from labeler.watermark.motion.marking import VideoMark
 
 __all__ = ["FAST_SCALE", "GOALS", "Goal", "Trial", "Tuned", "loss_of", "tune"]
@@ -32,7 +32,7 @@ FAST_SCALE = 1.0
 """Scale without a probe."""
 _LOSS_PER_VIF = 100.0
 _LOSS_FRAMES = 8
-_MARGIN_SLOPE = 26.0  # dB for ten times the strength
+_MARGIN_SLOPE = 16.0  # dB for ten times the strength; 26 where no cap holds, 13 where they do
 _GROWTH_POWER = 1.5  # the size grows about so with the strength
 _DELIVERED = 4.0
 """dB of margin that the delivered clip itself must have, whatever that costs."""
@@ -76,9 +76,9 @@ class Goal:
 
 GOALS = {
     "default": Goal(
-        crf=32, tiers=((1.0, 2.4, 0.155), (3.0, 2.4, 0.08), (9.0, 0.7, 0.06)), least=0.5, most=3.5
+        crf=32, tiers=((1.0, 2.0, 0.155), (3.0, 1.5, 0.08), (9.0, 0.6, 0.05)), least=0.5, most=3.5
     ),
-    "strong": Goal(crf=36, tiers=((1.0, 3.8, 0.27), (3.0, 3.8, 0.16), (9.0, 1.4, 0.13)), least=0.6, most=4.0),
+    "strong": Goal(crf=36, tiers=((1.0, 2.8, 0.27), (3.0, 2.8, 0.16), (9.0, 1.3, 0.12)), least=0.6, most=4.0),
 }
 
 
@@ -140,7 +140,7 @@ def tune(
     strength: str = "default",
     bit_depth: int = 8,
 ) -> Tuned:
-    """Find scale and grain for a clip, in two or three trials with a mark and one without.
+    """Find scale and grain for a clip, in two to four trials with a mark and one without.
 
     Args:
         frames: (H, W) luma planes of a piece, in order; not changed.
@@ -168,19 +168,22 @@ def tune(
             result = replace(result.at(min(least, _STEP_MAX * scale, _MOST)), limited="delivery")
         return result
 
-    first = tried(_FIRST_SCALE, grain)
-    if first.margin < goal.tiers[0][0]:
-        other: Grain = "fine" if grain == "coarse" else "coarse"
-        second = tried(_FIRST_SCALE, other)
-        if second.margin > first.margin + _BETTER:
-            first = second
-    if abs(first.scale / _FIRST_SCALE - 1) < _NEAR:
-        return first
-    last = tried(first.scale, first.grain)
-    if first.scale < _FIRST_SCALE <= last.scale and last.limited != "delivery":
+    best = tried(_FIRST_SCALE, grain)
+    # Too many bytes: a coarser grain costs fewer. Too much quality: a finer one costs less.
+    step = -1 if best.limited == "quality" else 1
+    number = GRAINS.index(grain) + step
+    while best.margin < goal.tiers[0][0] and 0 <= number < len(GRAINS):
+        other = tried(_FIRST_SCALE, GRAINS[number])
+        if other.margin < best.margin + _BETTER:
+            break
+        best, number = other, number + step
+    if abs(best.scale / _FIRST_SCALE - 1) < _NEAR:
+        return best
+    last = tried(best.scale, best.grain)
+    if best.scale < _FIRST_SCALE <= last.scale and last.limited != "delivery":
         # The first scale was over budget, whatever the second trial foretells: what lies between is left.
-        last = last.at((first.scale * _FIRST_SCALE) ** 0.5)
-    asks_for_more = last.limited == "delivery" and last.scale > (1 + _NEAR) * first.scale
+        last = last.at((best.scale * _FIRST_SCALE) ** 0.5)
+    asks_for_more = last.limited == "delivery" and last.scale > (1 + _NEAR) * best.scale
     if asks_for_more and strength == "default":
         return replace(last, scale=_SMOOTH, strength="strong")
     return last
