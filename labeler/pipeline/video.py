@@ -39,8 +39,8 @@ from labeler.watermark.motion.strength import FAST_SCALE
 
 __all__ = ["apply", "detect"]
 
-_SAMPLES = 24
-"""Frames, spread over the clip, that are looked at before it is marked."""
+_SAMPLES, _KEPT = 24, 2
+"""Frames, spread over the clip, that are looked at before it is marked; every so many is kept to plan the marks."""
 _FRAMES = 60
 """Frames that suffice for a short clip (docs/watermark-video.md)."""
 _STEP = 1.0
@@ -49,7 +49,7 @@ _MOST = 3600
 _GENTLE = 0.7
 """Strength of a gentle mark over the default's."""
 
-_Samples: TypeAlias = Sequence[tuple[float, Plane]]
+_Samples: TypeAlias = Sequence[Plane]
 
 
 def apply(
@@ -78,8 +78,7 @@ def apply(
         preset=options.preset or None,
         hardware=options.hardware or None,
     )
-    samples = _samples(source, clip, _SAMPLES)
-    there, notes = _glance(samples, clip, layers, key, options)
+    samples, there, notes = _glance(source, clip, layers, key, options)
     badge = mark = None
     if Layer.VISIBLE in layers and not there:
         try:
@@ -103,6 +102,7 @@ def apply(
         notes.append(Finding(id="sound-track.others", severity="warn", detail=detail))
     if options.sound_track and tracks:
         sound, heard = _sound_track(source, clip, layers, notes, payload, key, profile, options, scratch)
+    del samples  # some 25 MB at 1080p
     shown = visible.frames_shown(clip.rate, options.visible_seconds)
     target = scratch()
     with (
@@ -161,7 +161,7 @@ def _mark(
             payload,
             key,
             strength=strength,
-            sample_luma=[plane for _, plane in samples],
+            sample_luma=samples,
             bit_depth=clip.layout.depth,
             scale=scale,
             grain=grain,
@@ -218,24 +218,25 @@ def _sound_track(
     return target, run.written
 
 
-def _samples(source: Source, clip: VideoInfo, count: int) -> _Samples:
-    """Times and luma planes of frames spread over a clip."""
-    assert source.file is not None
-    with contextlib.closing(sample(source.file, clip, count)) as stream:
-        return [(frame.pts, frame.y.copy()) for frame in stream]
-
-
 def _glance(
-    samples: _Samples, clip: VideoInfo, layers: Sequence[Layer], key: WatermarkKey, options: LabelOptions
-) -> tuple[str, list[Finding]]:
-    """Look at some frames for marks of an earlier pass: the text of a visible one, or "", and what to say.
+    source: Source, clip: VideoInfo, layers: Sequence[Layer], key: WatermarkKey, options: LabelOptions
+) -> tuple[_Samples, str, list[Finding]]:
+    """Look at some frames for marks of an earlier pass.
+
+    Returns:
+        Luma planes of frames spread over the clip; the text of a visible mark that is there, or ""; what to say.
 
     Raises:
         AlreadyLabelled: there is a watermark under the key, and ``relabel`` is false.
     """
+    assert source.file is not None
     found = _Detection(clip, layers, [key], quick=True)
-    for time, plane in samples:
-        found.push(plane, time)
+    samples: list[Plane] = []
+    with contextlib.closing(sample(source.file, clip, _SAMPLES)) as stream:
+        for number, frame in enumerate(stream):
+            found.push(frame.y, frame.pts)
+            if number % _KEPT == 0:
+                samples.append(frame.y.copy())
     seen = found.finish()
     if seen.watermark.state is State.PRESENT and not options.relabel:
         raise AlreadyLabelled(
@@ -243,9 +244,10 @@ def _glance(
             remedy="Label the original, or leave the watermark out of --layers.",
         )
     if seen.visible.state is not State.PRESENT:
-        return "", []
+        return samples, "", []
     detail = "the video shows a visible mark already; no second one was drawn"
-    return seen.visible.evidence[0].text, [Finding(id="visible.there", severity="info", detail=detail)]
+    note = Finding(id="visible.there", severity="info", detail=detail)
+    return samples, seen.visible.evidence[0].text, [note]
 
 
 def _badge(clip: VideoInfo, samples: _Samples, profile: Profile, options: LabelOptions) -> visible.VideoMark:
@@ -256,7 +258,7 @@ def _badge(clip: VideoInfo, samples: _Samples, profile: Profile, options: LabelO
         position=options.position or profile.visible.position,
         ratio=profile.visible.ratio,
         font=options.font,
-        reference=[plane for _, plane in samples],
+        reference=samples,
         rotation=clip.rotation,
         mirrored=clip.mirrored,
         sar=clip.sar,

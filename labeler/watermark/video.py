@@ -230,9 +230,7 @@ class Detector:
             return _cannot_tell(
                 f"the short side has {min(self._width, self._height)} px; too small to show a mark"
             )
-        views = [
-            (view.timeline.finish(), view.size) for view in (self._whole, self._inner) if view is not None
-        ]
+        views = [(view.timeline.slots, view.size) for view in (self._whole, self._inner) if view is not None]
         if not views[0][0]:
             return _cannot_tell("there are no frames")
         if self._flat:
@@ -290,7 +288,7 @@ def _segments(
 ) -> list[Segment]:
     """Stretches of the payload found, then of others in what it leaves free."""
     geometry = found.geometry
-    aligned = [geometry.align(slot.plane) for slot in slots]
+    planes = [slot.plane for slot in slots]
     free = [(0, len(slots))]
     result: list[Segment] = []
     finding: Found | None = found
@@ -298,7 +296,9 @@ def _segments(
         if finding is None:
             break
         cells = geometry.placement is not None
-        scores = slot_scores(aligned, finding.decoded.payload, layout, cells=cells, read=finding.slots)
+        scores = slot_scores(
+            planes, geometry.align, finding.decoded.payload, layout, cells=cells, read=finding.slots
+        )
         stretches = [
             (start + one, start + two) for start, stop in free for one, two in runs(scores[start:stop])
         ]

@@ -6,7 +6,7 @@ long clip costs no more memory than a short one and the slots stay evenly long.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TypeAlias
 
 import cv2
@@ -18,7 +18,7 @@ __all__ = ["SLOTS_MAX", "Slot", "Timeline"]
 Floats: TypeAlias = npt.NDArray[np.float32]
 
 SLOTS_MAX = 120
-"""Most slots kept; about 50 MB."""
+"""Most slots kept, an even number; about 50 MB."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,40 +39,38 @@ class Slot:
 
 
 class Timeline:
-    """The slots of a clip, in order of time."""
+    """The slots of a clip, in order of time; their planes lie in one array of bounded size."""
 
     def __init__(self) -> None:
         self.slots: list[Slot] = []
         self.frames = 0
-        self._open: Slot | None = None
+        self._planes: Floats | None = None
         self._filled = 0
         self._each = 1
 
     def push(self, plane: Floats, time: float, *, cut: bool = False) -> None:
         """Add a whitened frame at ``time`` (s); ``cut``: it begins another scene."""
-        new = Slot(first=time, last=time, plane=plane, cut=cut)
-        self._open = new if self._open is None else _join(self._open, new)
-        self._filled += 1
+        if self._planes is None:
+            self._planes = np.empty((SLOTS_MAX, *plane.shape), np.float32)
+        if self._filled:
+            slot = self.slots[-1]
+            cv2.add(slot.plane, plane, dst=slot.plane)
+            self.slots[-1] = replace(slot, last=time, cut=slot.cut or cut)
+        else:
+            place = self._planes[len(self.slots)]
+            place[...] = plane
+            self.slots.append(Slot(first=time, last=time, plane=place, cut=cut))
         self.frames += 1
-        if self._filled >= self._each:
-            self._close()
+        self._filled = (self._filled + 1) % self._each
+        if len(self.slots) == SLOTS_MAX and not self._filled:
+            self._halve()
 
-    def finish(self) -> list[Slot]:
-        """All slots."""
-        if self._open is not None:
-            self._close()
-        return self.slots
-
-    def _close(self) -> None:
-        if self._open is not None:
-            self.slots.append(self._open)
-        self._open, self._filled = None, 0
-        if len(self.slots) >= SLOTS_MAX:
-            pairs = [self.slots[i : i + 2] for i in range(0, len(self.slots), 2)]
-            self.slots = [_join(pair[0], pair[1]) if len(pair) == 2 else pair[0] for pair in pairs]
-            self._each *= 2
-
-
-def _join(one: Slot, two: Slot) -> Slot:
-    plane = np.asarray(cv2.add(one.plane, two.plane), np.float32)
-    return Slot(first=one.first, last=two.last, plane=plane, cut=one.cut or two.cut)
+    def _halve(self) -> None:
+        """Add neighbours up."""
+        assert self._planes is not None
+        joined = []
+        for place, one, two in zip(self._planes, self.slots[::2], self.slots[1::2], strict=False):
+            np.add(one.plane, two.plane, out=place)
+            joined.append(replace(one, last=two.last, plane=place, cut=one.cut or two.cut))
+        self.slots = joined
+        self._each *= 2

@@ -334,11 +334,12 @@ def _patiently(evidence: Evidence, layout: Layout) -> Decoded | None:
 def _views(planes: Planes, layout: Layout, geometry: Geometry) -> Iterator[Floats]:
     """Sums of the slots on the lattice: plain (only where that is cheap), by time, by place."""
     if geometry.placement is None:
-        planes = [geometry.align(plane) for plane in planes]
-        yield plain(planes)
-        total = by_time(planes, sync_pattern(layout, planes[0].shape))
+        yield geometry.align(plain(planes))
+        pattern = sync_pattern(layout, geometry.shape or planes[0].shape)
+        total = by_time(planes, pattern, geometry.align)
     else:
-        total = geometry.align(by_time(planes, geometry.pattern(layout, planes[0].shape)))
+        total = by_time(planes, geometry.pattern(layout, planes[0].shape))
+    total = geometry.align(total)
     yield total
     yield by_place(total, layout)
 

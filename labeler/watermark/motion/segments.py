@@ -8,10 +8,9 @@ left unmarked is then read for other payloads.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import TypeAlias
 
-import cv2
 import numpy as np
 import numpy.typing as npt
 
@@ -22,6 +21,7 @@ from labeler.watermark.embedding import gather
 from labeler.watermark.layout import CELL_CLASSES, CELL_PERIOD, Layout
 from labeler.watermark.message import candidates
 from labeler.watermark.motion.frames import HALF_TILE
+from labeler.watermark.motion.views import plain
 
 __all__ = ["runs", "slot_scores"]
 
@@ -33,29 +33,34 @@ _EXPECTED_MAX = 7.0
 
 
 def slot_scores(
-    aligned: Sequence[Floats], payload: bytes, layout: Layout, *, cells: bool, read: tuple[int, int]
+    planes: Sequence[Floats],
+    align: Callable[[Floats], Floats],
+    payload: bytes,
+    layout: Layout,
+    *,
+    cells: bool,
+    read: tuple[int, int],
 ) -> Floats:
     """How clearly each slot carries a payload: (n,) float32, about standard normal without it.
 
     Args:
-        aligned: (h, w) whitened planes on the lattice.
+        planes: (h, w) whitened slots in order of time.
+        align: brings one, or a sum of them, onto the lattice.
         payload: 8 bytes.
         layout: the key's layout.
         cells: whether the class of the first cell is unknown.
         read: first slot and one after the last where the payload was read: which nonce it has is seen there.
     """
-    total = aligned[read[0]].copy()
-    for plane in aligned[read[0] + 1 : read[1]]:
-        cv2.add(total, plane, dst=total)
+    total = align(plain(planes[read[0] : read[1]]))
     words = 1 - 2 * encode(candidates(payload, layout.key)).astype(np.float32)
     whole = Evidence(luma=spectrum(total, HALF_TILE), chroma=None)
     places = range(CELL_CLASSES if cells else 1)
     fits = [words @ gather(_votes(whole, layout, place), layout.luma) for place in places]
     place = int(np.argmax([fit.max() for fit in fits]))
     signs = words[int(fits[place].argmax())][layout.luma.bit]
-    scores = np.empty(len(aligned), np.float32)
-    for index, plane in enumerate(aligned):
-        votes = _votes(Evidence(luma=spectrum(plane, HALF_TILE), chroma=None), layout, place)
+    scores = np.empty(len(planes), np.float32)
+    for index, plane in enumerate(planes):
+        votes = _votes(Evidence(luma=spectrum(align(plane), HALF_TILE), chroma=None), layout, place)
         scores[index] = float(votes @ signs) / max(float(np.sqrt(votes @ votes)), 1e-9)
     return scores
 

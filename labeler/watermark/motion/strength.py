@@ -40,7 +40,7 @@ _MOST = 4.0
 _SMOOTH = 1.6
 """Scale of the strong mark for clips so smooth that the caps of the default one leave nothing to read."""
 _FIRST_SCALE, _NEAR = 1.4, 0.06  # a scale so near to the first is not tried again
-_BETTER = 2.0  # dB that the other grain must gain
+_BETTER = 2.0  # dB that another grain must gain
 _STEP_MAX = 1.6  # the scale changes at most so much from trial to trial
 _VIF_NOISE = 2.0
 

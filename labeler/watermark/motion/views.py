@@ -7,7 +7,7 @@ and tags, so the weights cannot favour a wrong payload.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import lru_cache
 from typing import Any, TypeAlias
 
@@ -36,15 +36,21 @@ def plain(planes: Planes) -> Floats:
     return total
 
 
-def by_time(planes: Planes, pattern: Floats) -> Floats:
+def by_time(planes: Planes, pattern: Floats, align: Callable[[Floats], Floats] | None = None) -> Floats:
     """The sum, each plane weighted by its own sync correlation.
 
     Args:
         planes: (h, w) whitened slots in order of time.
-        pattern: (h, w) the sync lines as they lie on these planes.
+        pattern: the sync lines as they lie on these planes, once they are aligned.
+        align: brings a plane to the shape of the pattern, linearly; if they have another one.
+
+    Returns:
+        The sum, not aligned.
     """
     flat = pattern.reshape(-1)
-    score = np.array([float(plane.reshape(-1) @ flat) for plane in planes], np.float32)
+    score = np.array(
+        [float((align(plane) if align else plane).reshape(-1) @ flat) for plane in planes], np.float32
+    )
     power = np.array([float(cv2.norm(plane, cv2.NORM_L2SQR)) for plane in planes], np.float32)
     score /= np.maximum(power, 1e-9)
     weight = np.clip(score / max(float(score.max()), 1e-12), _WEIGHT_MIN, 1)
