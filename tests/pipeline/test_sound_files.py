@@ -69,12 +69,15 @@ def test_labelled_once_is_enough(tmp_path: Path, home: Path) -> None:
     with pytest.raises(AlreadyLabelled):
         labeler.label_file(once, tmp_path / "twice.flac", producer="acme", home=home)
     bare = sound(tmp_path / "bare.flac", map_metadata=-1)
-    labeler.label_file(bare, tmp_path / "marked.flac", producer="acme", home=home, layers="visible,watermark")
+    labeler.label_file(
+        bare, tmp_path / "marked.flac", producer="acme", produce_id="1", home=home, layers="visible,watermark"
+    )
     with pytest.raises(AlreadyLabelled, match="watermark of another content"):
         labeler.label_file(tmp_path / "marked.flac", tmp_path / "b.flac", producer="acme", home=home)
-    result = labeler.label_file(
-        tmp_path / "marked.flac", tmp_path / "c.flac", producer="acme", home=home, layers="visible,metadata"
-    )
+    options = {"producer": "acme", "home": home, "layers": "visible,metadata"}
+    with pytest.raises(AlreadyLabelled, match="watermark of another content"):
+        labeler.label_file(tmp_path / "marked.flac", tmp_path / "c.flac", **options)
+    result = labeler.label_file(tmp_path / "marked.flac", tmp_path / "c.flac", **options, produce_id="1")
     assert "visible.there" in {note.id for note in result.notes}
     assert len(labeler.verify_file(tmp_path / "c.flac", home=home).layers.visible.evidence) == 2
 
