@@ -42,7 +42,8 @@ def describe_label(result: LabelResult, style: Style) -> Iterator[str]:
     """Lines for one labelled file."""
     if result.error is not None:
         if result.error.code == "already-labelled":
-            yield f"{result.input}   " + style(f"left alone: {result.error.message}", "dim")
+            why = f"left alone: {result.error.message} {result.error.remedy}"
+            yield f"{result.input}   " + style(why, "dim")
             return
         yield f"{result.input}   " + style(f"failed: {result.error.message}", "bad")
         if result.error.remedy:

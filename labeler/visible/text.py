@@ -42,6 +42,8 @@ __all__ = [
     "is_mark",
     "marks",
     "missing",
+    "other_words",
+    "translated",
 ]
 
 KIND = "labeler-mark"
@@ -89,6 +91,11 @@ class Marks:
     tail: str
     text: str
 
+    @property
+    def behind(self) -> str:
+        """The mark behind a paragraph."""
+        return f"〔{self.text}〕"
+
 
 _TAILS = {
     "zh": "（本内容由人工智能生成）",
@@ -111,18 +118,44 @@ def marks(lang: str) -> Marks:
 _OURS = tuple(marks(lang) for lang in ("both", "zh", "en"))
 
 
-def missing(edges: Edges, lang: str) -> tuple[str, str]:
+def missing(edges: Edges, lang: str, *, anew: bool = False) -> tuple[str, str]:
     """The lines that are still to be written: none of ours is ever put on top of another.
 
+    Args:
+        edges: from a format's ``edges``.
+        lang: ``zh``, ``en`` or ``both``.
+        anew: lines in another language are missing too, as in a format where new lines take their place.
+
     Returns:
-        Head and tail; "" where one of ours stands already, in whatever language.
+        Head and tail; "" where one of ours stands already.
     """
     wanted = marks(lang)
     head, tail = _windows(edges)
+    there = (wanted,) if anew else _OURS
     return (
-        "" if any(m.head in head for m in _OURS) else wanted.head,
-        "" if any(m.tail in tail for m in _OURS) else wanted.tail,
+        "" if any(m.head in head for m in there) else wanted.head,
+        "" if any(m.tail in tail for m in there) else wanted.tail,
     )
+
+
+def other_words(edges: Edges, lang: str) -> str:
+    """The wording of our lines at the ends that are in another language than ``lang``; "" if there are none."""
+    head, tail = _windows(edges)
+    return next((m.text for m in _OURS if m.lang != lang and (m.head in head or m.tail in tail)), "")
+
+
+def translated(text: str, lang: str) -> str:
+    """A paragraph with the lines of ours in it, and the mark behind it, in another language."""
+    wanted = marks(lang)
+    lines = text.splitlines(keepends=True)
+    for index, line in enumerate(lines):
+        for m in _OURS:
+            if is_mark(line):
+                line = line.replace(m.head, wanted.head).replace(m.tail, wanted.tail)
+            elif line.rstrip().endswith(m.behind):
+                line = wanted.behind.join(line.rsplit(m.behind, 1))
+        lines[index] = line
+    return "".join(lines)
 
 
 def is_mark(text: str) -> bool:
