@@ -101,6 +101,9 @@ class SoundPass:
         rest = np.zeros((0, self._channels), np.float32)
         if self._marker is not None:
             rest = self._marker.flush()
+            if self._mark is not None and len(self._marker.spans) < self._mark.count:
+                detail = "the sound is too short for two audible marks: one was laid, at its beginning"
+                self._note("visible.once", detail)
         if self._embedder is None:
             return rest
         rest = np.concatenate([self._embedder.push(rest), self._embedder.flush()])

@@ -133,6 +133,16 @@ def test_a_sound_that_gets_longer_says_so(tmp_path: Path, home: Path) -> None:
     assert "visible.lengthened" not in {note.id for note in inserted.notes}
 
 
+def test_a_sound_with_room_for_one_of_two_marks_says_so(tmp_path: Path, home: Path) -> None:
+    source = sound(tmp_path / "16.wav")
+    options: dict[str, Any] = {"producer": "acme", "home": home, "layers": "visible", "audible_place": "both"}
+    for lang, marks in (("en", 2), ("zh", 1)):
+        result = labeler.label_file(source, tmp_path / f"{lang}.wav", lang=lang, **options)
+        assert ("visible.once" in {note.id for note in result.notes}) == (marks == 1)
+        report = labeler.verify_file(tmp_path / f"{lang}.wav", layers="visible")
+        assert len(report.layers.visible.evidence) == marks
+
+
 def test_damage_is_neither_labelled_nor_called_unlabelled(tmp_path: Path, home: Path) -> None:
     whole = sound(tmp_path / "a.flac").read_bytes()
     (tmp_path / "cut.flac").write_bytes(whole[: len(whole) // 2])
