@@ -130,6 +130,11 @@ def _lines(data: bytes, kind: str, place: str, settings: LabelOptions) -> bytes:
 
 
 def _encode(text: str) -> bytes:
+    if not isinstance(text, str):
+        raise UsageError(
+            f"a text is a str, not {type(text).__name__}.",
+            remedy="Decode it first, or use label_file or verify_file.",
+        )
     return text.encode("utf-8", "surrogatepass")
 
 

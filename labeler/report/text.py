@@ -186,6 +186,8 @@ def _metadata(metadata: MetadataReport, style: Style) -> list[str]:
 
 
 def _watermark(watermark: WatermarkReport, style: Style) -> list[str]:
+    if watermark.state is State.ABSENT:
+        return [style("not found under the keys here", "dim")]
     if watermark.state is not State.PRESENT:
         return _state(watermark.state, watermark.reason, style)
     chance = (
