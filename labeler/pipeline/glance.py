@@ -20,7 +20,7 @@ from labeler.types import Layer, MediaInfo, Modality, WatermarkReport
 __all__ = ["glance"]
 
 _FRAMES = 24
-_SECONDS = 30.0
+_SECONDS = 10.0
 """At the beginning of a video, in which so many frames are looked at."""
 
 
