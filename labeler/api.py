@@ -13,10 +13,12 @@ Options are those of ``labeler.LabelOptions`` and ``labeler.VerifyOptions``, as 
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from labeler.errors import UsageError
 from labeler.pipeline.options import LabelOptions, VerifyOptions
 from labeler.types import LabelResult, Report
 
@@ -70,7 +72,7 @@ def label_file(
 
     settings = LabelOptions.of(**options)
     check_label(settings)
-    return label_one(Path(path), Path(output), settings, overwrite=overwrite)
+    return label_one(_path(path), _path(output), settings, overwrite=overwrite)
 
 
 def verify_file(path: str | Path, **options: Any) -> Report:
@@ -88,7 +90,16 @@ def verify_file(path: str | Path, **options: Any) -> Report:
     """
     from labeler.pipeline.verify import verify_one
 
-    return verify_one(Path(path), VerifyOptions.of(**options))
+    return verify_one(_path(path), VerifyOptions.of(**options))
+
+
+def _path(path: str | Path) -> Path:
+    if not isinstance(path, (str, os.PathLike)):
+        raise UsageError(
+            f"a file is named by a str or a Path, not {type(path).__name__}.",
+            remedy="For arrays and strings: label_image, label_audio, label_frames, label_text, and verify_...",
+        )
+    return Path(path)
 
 
 def label_image(array: Array, **options: Any) -> Array:

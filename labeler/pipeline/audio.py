@@ -15,6 +15,7 @@ from labeler.media.audio.decode import blocks, mono
 from labeler.media.audio.encode import check, write
 from labeler.media.audio.info import AudioInfo
 from labeler.media.files import Scratch, Source, open_source
+from labeler.media.limits import Limits
 from labeler.pipeline.marked import Marked
 from labeler.pipeline.modalities import examine
 from labeler.pipeline.options import LabelOptions, VerifyOptions
@@ -24,7 +25,7 @@ from labeler.types import Finding, Layer, MediaInfo, State
 from labeler.visible import audio as audible
 from labeler.watermark import audio as watermark
 
-__all__ = ["SoundDetection", "SoundPass", "apply", "detect"]
+__all__ = ["SoundDetection", "SoundPass", "apply", "detect", "listen"]
 
 Samples = npt.NDArray[np.float32]
 
@@ -100,6 +101,9 @@ class SoundPass:
         rest = np.zeros((0, self._channels), np.float32)
         if self._marker is not None:
             rest = self._marker.flush()
+            if self._mark is not None and len(self._marker.spans) < self._mark.count:
+                detail = "the sound is too short for two audible marks: one was laid, at its beginning"
+                self._note("visible.once", detail)
         if self._embedder is None:
             return rest
         rest = np.concatenate([self._embedder.push(rest), self._embedder.flush()])
@@ -199,28 +203,35 @@ def apply(
     )
 
 
-def _glance(
-    source: Source, sound: AudioInfo, layers: Sequence[Layer], key: WatermarkKey, options: LabelOptions
-) -> tuple[str, list[Finding]]:
-    """Listen to the beginning for marks of an earlier pass: the text of an audible one, or "", and what to say.
-
-    Raises:
-        AlreadyLabelled: there is a watermark under the key, and ``relabel`` is false.
-    """
+def listen(
+    source: Source, sound: AudioInfo, layers: Sequence[Layer], keys: Sequence[WatermarkKey], limits: Limits
+) -> Seen:
+    """Listen to the beginning for marks of an earlier pass, as they were laid."""
     assert source.file is not None
-    found = SoundDetection(sound.sample_rate, sound.channels, layers, [key], quick=True)
+    found = SoundDetection(sound.sample_rate, sound.channels, layers, keys, quick=True)
     seconds = 0.0
-    with contextlib.closing(blocks(source.file, sound, seconds=5, limits=options.limits)) as stream:
+    with contextlib.closing(blocks(source.file, sound, seconds=5, limits=limits)) as stream:
         for block in stream:
             found.push(block)
             seconds += len(block) / sound.sample_rate
             if seconds >= _GLANCE:
                 break
-    seen = found.finish()
+    return found.finish()
+
+
+def _glance(
+    source: Source, sound: AudioInfo, layers: Sequence[Layer], key: WatermarkKey, options: LabelOptions
+) -> tuple[str, list[Finding]]:
+    """Look for marks of an earlier pass: the text of an audible one, or "", and what to say.
+
+    Raises:
+        AlreadyLabelled: there is a watermark under the key, and ``relabel`` is false.
+    """
+    seen = listen(source, sound, layers, [key], options.limits)
     if seen.watermark.state is State.PRESENT and not options.relabel:
         raise AlreadyLabelled(
             f"the sound carries the watermark of another content, {seen.watermark.mark_id}.",
-            remedy="Label the original, or leave the watermark out of --layers.",
+            remedy="Label the original, or leave the watermark out of --layers and name that content by --produce-id.",
         )
     if seen.visible.state is not State.PRESENT:
         return "", []

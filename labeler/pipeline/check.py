@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from labeler import profiles
 from labeler.core.keys import PUBLIC_KEY
+from labeler.errors import UsageError
 from labeler.pipeline.label import new_label, watermark_key
 from labeler.pipeline.options import LabelOptions, check_files
 from labeler.types import Layer
@@ -31,6 +32,11 @@ def check_label(options: LabelOptions) -> None:
             certificate=options.certificate,
             key=options.certificate_key,
             passphrase=options.passphrase,
+        )
+    if options.quality is not None and not 1 <= options.quality <= 100:
+        raise UsageError(
+            f"--quality {options.quality} is not from 1 to 100.",
+            remedy="Leave it out for about the source's own.",
         )
     if options.audible_place:
         from labeler.visible.audio import seconds_of

@@ -1,4 +1,4 @@
-"""What an earlier run left: a label in the input, or a labelled file where the output should be."""
+"""What an earlier run left: a label or a mark in the input, or a labelled file where the output should be."""
 
 from __future__ import annotations
 
@@ -6,14 +6,32 @@ import dataclasses
 from collections.abc import Iterator
 from pathlib import Path
 
-from labeler.errors import AlreadyLabelled, OutputExists, UsageError
+from labeler.errors import (
+    AlreadyLabelled,
+    DamagedMedia,
+    DependencyMissing,
+    LimitExceeded,
+    OutputExists,
+    UnsupportedMedia,
+    UsageError,
+)
 from labeler.media.files import Source, open_source
+from labeler.pipeline.glance import glance
 from labeler.pipeline.modalities import probe
 from labeler.pipeline.options import LabelOptions, VerifyOptions
-from labeler.pipeline.verify import verify_one, verify_source
-from labeler.types import NON_AI_SOURCE_TYPES, CredentialsReport, Finding, Layer, Report, State
+from labeler.pipeline.verify import keys_at_hand, verify_one, verify_source
+from labeler.types import (
+    NON_AI_SOURCE_TYPES,
+    CredentialsReport,
+    Finding,
+    Label,
+    Layer,
+    MediaInfo,
+    Report,
+    State,
+)
 
-__all__ = ["at_output", "foreign", "in_input"]
+__all__ = ["at_output", "foreign", "in_input", "mark_that_stays"]
 
 _CONTAINERS = (Layer.METADATA, Layer.CREDENTIALS)
 _LONGER = 60.0
@@ -70,6 +88,36 @@ def in_input(source: Source, options: LabelOptions) -> Report:
             path=source.path,
         )
     return report
+
+
+def mark_that_stays(
+    source: Source, info: MediaInfo, label: Label, options: LabelOptions
+) -> tuple[Finding, ...]:
+    """Look for an earlier watermark, which would stay in the samples beside a new label.
+
+    Returns:
+        A note, where that could not be seen.
+
+    Raises:
+        AlreadyLabelled, with ``relabel`` UsageError: it names another content than the label.
+    """
+    keys, trouble = keys_at_hand(options.home)
+    try:
+        seen = glance(source, info, keys, options.limits)
+    except (DamagedMedia, UnsupportedMedia, LimitExceeded, DependencyMissing) as error:
+        trouble = error.message
+    else:
+        if seen.state is State.PRESENT and seen.mark_id != label.mark_id:
+            raise (UsageError if options.relabel else AlreadyLabelled)(
+                f"the {info.modality} carries the watermark of another content, {seen.mark_id}, which would stay "
+                "and contradict the label.",
+                remedy="Name that content by its --producer and --produce-id, or label the original.",
+                path=source.path,
+            )
+    if not trouble:
+        return ()
+    detail = f"an earlier watermark, if there is one, was not seen: {trouble}"
+    return (Finding(id="watermark.unseen", severity="info", detail=detail),)
 
 
 def foreign(manifest: CredentialsReport) -> Iterator[Finding]:

@@ -159,7 +159,7 @@ def _refuse_marked(view: watermark.View, key: WatermarkKey) -> None:
     if there.state is State.PRESENT:
         raise AlreadyLabelled(
             f"the picture carries the watermark of another content, {there.mark_id}.",
-            remedy="Label the original, or leave the watermark out of --layers.",
+            remedy="Label the original, or leave the watermark out of --layers and name that content by --produce-id.",
         )
 
 

@@ -194,6 +194,9 @@ def _prepare(source: Source, options: LabelOptions, parts: Scratch | None) -> _J
     before = earlier.in_input(source, options)
     label = new_label(options, before.label)
     notes = (*before.findings, *earlier.foreign(before.layers.credentials))
+    in_texts = info.modality is Modality.TEXT and options.layers is None  # their tag is opt-in
+    if (Layer.WATERMARK not in layers or in_texts) and not all(layer.is_signal for layer in layers):
+        notes += earlier.mark_that_stays(source, info, label, options)
     signer = None
     if Layer.CREDENTIALS in layers:
         try:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, TypeVar, get_args, get_type_hints
 
 from labeler.errors import UsageError
 from labeler.media.limits import DEFAULT_LIMITS, Limits
@@ -97,7 +98,7 @@ class LabelOptions:
 
     @classmethod
     def of(cls, **options: Any) -> LabelOptions:
-        """From keywords; layers may be a comma-separated list."""
+        """From keywords; layers may be a comma-separated list, paths strings."""
         return _of(cls, options)
 
 
@@ -127,33 +128,55 @@ class VerifyOptions:
 
     @classmethod
     def of(cls, **options: Any) -> VerifyOptions:
-        """From keywords; layers may be a comma-separated list."""
+        """From keywords; layers may be a comma-separated list, paths strings."""
         return _of(cls, options)
 
 
 def _of(cls: type[_Options], options: dict[str, Any]) -> _Options:
-    layers = options.get("layers")
-    if layers is not None:
-        options["layers"] = parse_layers(layers if isinstance(layers, str) else ",".join(layers))
     unknown = options.keys() - cls.__dataclass_fields__.keys()
     if unknown:
         raise UsageError(
             f"unknown option {', '.join(sorted(unknown))}.",
             remedy=f"Options: {', '.join(cls.__dataclass_fields__)}.",
         )
-    for name in ("producer", "produce_id", "author", "rights", "generator"):
-        if not isinstance(options.get(name, ""), str):
-            raise UsageError(f"the {name.replace('_', ' ')} is text, not {type(options[name]).__name__}.")
-    return cls(**options)
+    hints = get_type_hints(cls)
+    return cls(**{name: _typed(name, value, hints[name]) for name, value in options.items()})
 
 
-def parse_layers(text: str) -> tuple[Layer, ...]:
-    """Layers of a comma-separated list, in writing order.
+_WORDS = {str: "text", bool: "True or False", int: "a whole number", float: "a number", Path: "a path"}
+
+
+def _typed(name: str, value: Any, hint: Any) -> Any:
+    """The value of an option as its field has it.
+
+    Raises:
+        UsageError: it is of another type.
+    """
+    if name == "layers" and value is not None:
+        return parse_layers(value)
+    types = get_args(hint) or (hint,)
+    if Path in types and isinstance(value, str):
+        return Path(value)
+    known = tuple(kind for kind in types if isinstance(kind, type)) + ((int,) if float in types else ())
+    if not isinstance(value, known) or (isinstance(value, bool) and bool not in types):
+        wanted = _WORDS.get(types[0], types[0].__name__)
+        raise UsageError(
+            f"the option {name} is {wanted}, not {type(value).__name__}.", remedy="See labeler.LabelOptions."
+        )
+    return value
+
+
+def parse_layers(layers: str | Iterable[str]) -> tuple[Layer, ...]:
+    """Layers of a list, or of a text with commas between, in writing order.
+
+    Raises:
+        UsageError: there is none, or one is unknown.
 
     >>> parse_layers("credentials,metadata")
     (<Layer.METADATA: 'metadata'>, <Layer.CREDENTIALS: 'credentials'>)
     """
-    asked = {part.strip() for part in text.split(",") if part.strip()}
+    parts = layers.split(",") if isinstance(layers, str) else layers if isinstance(layers, Iterable) else ()
+    asked = {name for part in parts if (name := str(part).strip())}
     unknown = asked - set(Layer)
     if unknown or not asked:
         raise UsageError(

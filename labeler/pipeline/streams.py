@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Iterable, Iterator
+from numbers import Real
 from typing import Any
 
 import cv2
@@ -21,6 +22,7 @@ from labeler.pipeline.audio import SoundDetection, SoundPass
 from labeler.pipeline.label import new_label, watermark_key
 from labeler.pipeline.options import LabelOptions, VerifyOptions
 from labeler.types import Layer, Modality, Report, State, VisibleReport, WatermarkReport
+from labeler.watermark.audio import RATE_MAX
 
 __all__ = ["AudioLabeler", "label_frames", "label_samples", "verify_frames", "verify_samples"]
 
@@ -53,6 +55,7 @@ class AudioLabeler:
 
     def __init__(self, rate: int, channels: int, *, duration: float = 0.0, **options: Any) -> None:
         settings = LabelOptions.of(**options)
+        _check_rate(rate, channels)
         self._asked = asked_signals(settings, Modality.AUDIO)
         self._pass = SoundPass(
             rate,
@@ -87,6 +90,7 @@ class AudioLabeler:
 def label_samples(samples: npt.NDArray[Any], rate: int, options: LabelOptions) -> npt.NDArray[Any]:
     """Lay the audible mark and embed the watermark; a layer that cannot be written is an error."""
     frames = _frames_of(samples)
+    _check_rate(rate)
     chosen = {name: getattr(options, name) for name in LabelOptions.__dataclass_fields__}
     labeler = AudioLabeler(rate, frames.shape[1], duration=len(frames) / rate, **chosen)
     marked = np.concatenate([labeler.push(frames), labeler.flush()])
@@ -97,12 +101,27 @@ def label_samples(samples: npt.NDArray[Any], rate: int, options: LabelOptions) -
 def verify_samples(samples: npt.NDArray[Any], rate: int, options: VerifyOptions) -> Report:
     """Listen for the audible mark and the watermark."""
     frames = _frames_of(samples)
+    _check_rate(rate)
     asked = [layer for layer in options.layers or tuple(Layer) if layer.is_signal]
     keys = KeyRing(options.home).all_keys()
     found = SoundDetection(rate, frames.shape[1], asked, keys, quick=options.quick, deep=options.deep)
     found.push(frames)
     seen = found.finish()
     return signal_report(seen.visible, seen.watermark, Modality.AUDIO, options)
+
+
+def _check_rate(rate: Any, channels: Any = 1) -> None:
+    """Raise UsageError for what is no sample rate, or no number of channels."""
+    if not isinstance(rate, int | np.integer) or isinstance(rate, bool) or not 0 < rate <= RATE_MAX:
+        raise UsageError(
+            f"a sample rate is a whole number of Hz up to {RATE_MAX:,}, not {rate!r}.",
+            remedy="Give the rate of the samples, such as 44_100.",
+        )
+    if not isinstance(channels, int | np.integer) or not 1 <= channels <= MAX_CHANNELS:
+        raise UsageError(
+            f"sound has 1 to {MAX_CHANNELS} channels, not {channels!r}.",
+            remedy="Give the columns of the blocks.",
+        )
 
 
 def _frames_of(samples: npt.NDArray[Any]) -> Samples:
@@ -127,7 +146,7 @@ def label_frames(frames: Iterable[Pixels], options: LabelOptions) -> Iterator[Pi
     from labeler.watermark import video as watermark
 
     asked, profile = asked_signals(options, Modality.VIDEO), profiles.load(options.profile)
-    stream = iter(frames)
+    stream = _iterator(frames)
     first = [_checked(frame) for frame in itertools.islice(stream, _PLANNED)]
     if not first:
         return
@@ -176,7 +195,12 @@ def verify_frames(frames: Iterable[Pixels], rate: float, options: VerifyOptions)
     asked = [layer for layer in options.layers or tuple(Layer) if layer.is_signal]
     keys = KeyRing(options.home).all_keys()
     seeker, detector = None, None
-    for index, frame in enumerate(map(_checked, frames)):
+    if not isinstance(rate, Real) or isinstance(rate, bool) or not 0 < rate < float("inf"):
+        raise UsageError(
+            f"a frame rate is a number above 0, not {rate!r}.",
+            remedy="Give the frames a second of those given.",
+        )
+    for index, frame in enumerate(map(_checked, _iterator(frames))):
         height, width = frame.shape[:2]
         if seeker is None:
             options.limits.check_frame(width, height)
@@ -193,6 +217,16 @@ def verify_frames(frames: Iterable[Pixels], rate: float, options: VerifyOptions)
         seen = seeker.finish() if Layer.VISIBLE in asked else seen
         marked = detector.finish() if Layer.WATERMARK in asked else marked
     return signal_report(seen, marked, Modality.VIDEO, options)
+
+
+def _iterator(frames: Iterable[Pixels]) -> Iterator[Pixels]:
+    try:
+        return iter(frames)
+    except TypeError:
+        raise UsageError(
+            f"frames come one by one from an iterable, not {type(frames).__name__}.",
+            remedy="Give a list or a generator of arrays H x W x 3, uint8, RGB.",
+        ) from None
 
 
 def _luma(frame: Pixels) -> Pixels:

@@ -11,6 +11,7 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import io
+import logging
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -25,11 +26,11 @@ from labeler.metadata.textslots import MarkdownSlot
 from labeler.pipeline import reconcile
 from labeler.pipeline.label import new_label, watermark_key
 from labeler.pipeline.options import LabelOptions
-from labeler.pipeline.text import look, mark_paragraphs, with_generation
+from labeler.pipeline.text import look, mark_lines, with_generation
 from labeler.pipeline.text import tag as write_tag
 from labeler.profiles import checks
 from labeler.types import CredentialsReport, Label, Layer, Layers, MediaInfo, Modality, Report, State
-from labeler.visible import text as visible
+from labeler.visible.wording import wording
 from labeler.watermark import texttag
 
 if TYPE_CHECKING:
@@ -37,6 +38,7 @@ if TYPE_CHECKING:
 
 __all__ = ["label_text", "verify_text"]
 
+_LOG = logging.getLogger(__name__)
 _TYPES = {"text": "text/plain", "markdown": "text/markdown", "html": "text/html"}
 _PLACES = ("both", "start", "end")
 
@@ -53,7 +55,8 @@ def label_text(
 ) -> str:
     """Put the visible lines around a text, and if asked for the invisible tag and metadata into it.
 
-    Labelling twice with the same label changes nothing.
+    Labelling twice with the same label changes nothing. Lines of an earlier label in another language than ``lang``
+    stay, which is logged as a warning; with ``relabel`` they are replaced.
 
     Args:
         text: what a model wrote.
@@ -119,16 +122,19 @@ def _layers(settings: LabelOptions, kind: str) -> tuple[Layer, ...]:
 def _lines(data: bytes, kind: str, place: str, settings: LabelOptions) -> bytes:
     """Put the visible lines around a text, and the mark behind each paragraph if that is asked for."""
     lang = settings.lang or profiles.load(settings.profile).visible.lang
-    if settings.every_paragraph and kind != "html":
-        data = mark_paragraphs(data, _TYPES[kind], visible.marks(lang).text)
-    form = format_of(_TYPES[kind])
-    head, tail = visible.missing(form.edges(data), lang)
-    head = head if place in ("both", "start") else ""
-    tail = tail if place in ("both", "end") else ""
-    return form.mark(data, head, tail) if head or tail else data
+    settings = dataclasses.replace(settings, every_paragraph=settings.every_paragraph and kind != "html")
+    data, shown = mark_lines(data, _TYPES[kind], lang, settings, place=place)
+    if settings.lang and shown != wording(lang).text:
+        _LOG.warning("the text has visible lines already, %r; relabel=True puts them into %r", shown, lang)
+    return data
 
 
 def _encode(text: str) -> bytes:
+    if not isinstance(text, str):
+        raise UsageError(
+            f"a text is a str, not {type(text).__name__}.",
+            remedy="Decode it first, or use label_file or verify_file.",
+        )
     return text.encode("utf-8", "surrogatepass")
 
 

@@ -7,6 +7,7 @@ not put one into texts; ``--layers ...,watermark`` does.
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
@@ -16,7 +17,7 @@ from labeler.errors import DamagedMedia, InputError
 from labeler.media.files import Scratch, Source, read_source
 from labeler.media.text.formats import format_of
 from labeler.media.text.model import NoPlace
-from labeler.media.text.probe import DOCX, probe
+from labeler.media.text.probe import DOCX, XLSX, probe
 from labeler.pipeline.marked import Marked
 from labeler.pipeline.options import LabelOptions, VerifyOptions
 from labeler.pipeline.seen import Seen
@@ -29,10 +30,12 @@ from labeler.watermark import texttag
 if TYPE_CHECKING:
     import numpy.typing as npt
 
-__all__ = ["apply", "detect", "look", "mark_paragraphs", "probe", "tag", "with_generation"]
+__all__ = ["apply", "detect", "look", "mark_lines", "mark_paragraphs", "probe", "tag", "with_generation"]
 
 _PDF = "application/pdf"
 _RUNNING = frozenset({"text/plain", "text/markdown", DOCX})
+_ONE_NOTICE = frozenset({"application/json", "application/jsonl", XLSX})
+"""Formats in which a new notice takes the place of an old one."""
 
 
 def apply(
@@ -67,45 +70,74 @@ def apply(
                 written.append(Layer.WATERMARK)
             except (NoPlace, texttag.CannotTag) as error:
                 notes.append(Finding(id="watermark.impossible", severity="warn", detail=error.message))
+    shown = ""
     if Layer.VISIBLE in layers:
         try:
-            if options.every_paragraph:
-                data = mark_paragraphs(data, info.media_type, wording(lang).text)
-            before, data = data, _mark(data, info, lang, options)
+            before = data
+            data, shown = _mark(data, info, lang, options)
             written.insert(0, Layer.VISIBLE)
-            if data == before:
-                detail = "the text has visible lines already; no second ones were written"
+            if data == before or shown != wording(lang).text:
+                detail = f"the text has visible lines already, {shown!r}; no second ones were written"
                 notes.append(Finding(id="visible.there", severity="info", detail=detail))
         except NoPlace as error:
             notes.append(Finding(id="visible.impossible", severity="warn", detail=error.message))
     return Marked(
         content=Source(source.path, data),
         written=tuple(written),
-        visible_text=wording(lang).text if Layer.VISIBLE in written else "",
+        visible_text=shown,
         algorithm=texttag.ALGORITHM if Layer.WATERMARK in written else "",
         notes=tuple(notes),
     )
 
 
-def _mark(data: bytes, info: MediaInfo, lang: str, options: LabelOptions) -> bytes:
-    if info.media_type == _PDF:
-        from labeler.visible import pdfstamp
+def _mark(data: bytes, info: MediaInfo, lang: str, options: LabelOptions) -> tuple[bytes, str]:
+    """The text with its visible mark, and what that says: as ``lang``, or as an earlier one that stays."""
+    if info.media_type != _PDF:
+        return mark_lines(data, info.media_type, lang, options)
+    from labeler.visible import pdfstamp
 
-        return pdfstamp.mark(data, lang=lang, font=options.font)
-    form = format_of(info.media_type)
-    head, tail = visible.missing(form.edges(data), lang)
-    return form.mark(data, head, tail) if head or tail else data
+    marked = pdfstamp.mark(data, lang=lang, font=options.font)
+    stamps = (e.text for e in pdfstamp.detect(marked).evidence if e.kind == visible.KIND)
+    return marked, next(stamps, wording(lang).text)
 
 
-def mark_paragraphs(data: bytes, media_type: str, words: str) -> bytes:
-    """Put ``〔words〕`` behind every paragraph of running text that has none, so that excerpts keep a mark.
+def mark_lines(
+    data: bytes, media_type: str, lang: str, options: LabelOptions, *, place: str = "both"
+) -> tuple[bytes, str]:
+    """Put our lines around a text, and the mark behind each paragraph if that is asked for; never a second one.
+
+    With ``relabel`` those of an earlier run are put into the language asked for, where the format lets them.
+
+    Returns:
+        The text, and what its lines say: as ``lang``, or as an earlier one that stays.
+
+    Raises:
+        NoPlace: the format has no place for them.
+    """
+    form = format_of(media_type)
+    anew = options.relabel and media_type in _ONE_NOTICE
+    if options.relabel:
+        with contextlib.suppress(NoPlace):
+            data = form.retext(data, lambda text: visible.translated(text, lang))
+    if options.every_paragraph:
+        data = mark_paragraphs(data, media_type, lang)
+    edges = form.edges(data)
+    head, tail = visible.missing(edges, lang, anew=anew)
+    head = head if place in ("both", "start") else ""
+    tail = tail if place in ("both", "end") else ""
+    shown = "" if anew else visible.other_words(edges, lang)
+    return form.mark(data, head, tail) if head or tail else data, shown or wording(lang).text
+
+
+def mark_paragraphs(data: bytes, media_type: str, lang: str) -> bytes:
+    """Put ``〔AI生成〕`` behind every paragraph of running text that has none, so that excerpts keep a mark.
 
     Raises:
         NoPlace: the format has no paragraphs that could be told from cells, items and captions.
     """
     if media_type not in _RUNNING:
         raise NoPlace(f"paragraphs of {media_type} cannot be marked one by one.")
-    mark = f"〔{words}〕"
+    mark = visible.marks(lang).behind
 
     def add(part: str) -> str:
         heading = media_type == "text/markdown" and part.lstrip().startswith("#")

@@ -47,6 +47,7 @@ __all__ = [
     "error_report",
     "inspect_one",
     "inspect_source",
+    "keys_at_hand",
     "verify_one",
     "verify_source",
 ]
@@ -177,7 +178,7 @@ def _read_credentials(
 def _read_signals(source: Source, info: MediaInfo, asked: Sequence[Layer], options: VerifyOptions) -> Seen:
     if not any(layer.is_signal for layer in asked):
         return Seen()
-    keys, trouble = _keys(options) if Layer.WATERMARK in asked else ([], "")
+    keys, trouble = keys_at_hand(options.home) if Layer.WATERMARK in asked else ([], "")
     try:
         seen = signals_of(info.modality).detect(source, info, asked, keys=keys, options=options)
     except UnsupportedMedia as error:  # samples that no signal layer can read; the containers still speak
@@ -185,10 +186,10 @@ def _read_signals(source: Source, info: MediaInfo, asked: Sequence[Layer], optio
     return seen.without_keys(trouble) if trouble else seen
 
 
-def _keys(options: VerifyOptions) -> tuple[list[WatermarkKey], str]:
+def keys_at_hand(home: Path | None) -> tuple[list[WatermarkKey], str]:
     """All keys; if the ring cannot be read, the published one, and what is wrong."""
     try:
-        return KeyRing(options.home).all_keys(), ""
+        return KeyRing(home).all_keys(), ""
     except (DependencyMissing, InsecureKeyFile) as error:
         return [PUBLIC_KEY], f"the private keys cannot be read: {error}"
 

@@ -42,7 +42,8 @@ def describe_label(result: LabelResult, style: Style) -> Iterator[str]:
     """Lines for one labelled file."""
     if result.error is not None:
         if result.error.code == "already-labelled":
-            yield f"{result.input}   " + style(f"left alone: {result.error.message}", "dim")
+            why = f"left alone: {result.error.message} {result.error.remedy}"
+            yield f"{result.input}   " + style(why, "dim")
             return
         yield f"{result.input}   " + style(f"failed: {result.error.message}", "bad")
         if result.error.remedy:
@@ -185,6 +186,8 @@ def _metadata(metadata: MetadataReport, style: Style) -> list[str]:
 
 
 def _watermark(watermark: WatermarkReport, style: Style) -> list[str]:
+    if watermark.state is State.ABSENT:
+        return [style("not found under the keys here", "dim")]
     if watermark.state is not State.PRESENT:
         return _state(watermark.state, watermark.reason, style)
     chance = (

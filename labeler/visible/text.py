@@ -8,11 +8,8 @@ The detector looks at the first and the last 64 characters of what a reader sees
 (64 is the choice of a public verifier; the standard gives no number). It reports
 
 * labeler's own lines (``labeler-mark``),
-* other wording with both elements of GB 45438-2025 5.1 (``text-label``): 0.9 for a line of its own or in
-  brackets, 0.6 in running text, where an article *about* AI-generated texts cannot be told from a label,
-* the usual English phrases (``text-label``), only as a line of their own or in brackets.
-
-A denial ("not AI-generated", 非AI生成) is no label.
+* what else begins or ends there and has the form of a label (``text-label``): 0.9 for a line of its own or in
+  brackets, 0.6 for a sentence in running text.
 
 >>> marks("both").head
 '【AI生成 · AI-generated】'
@@ -23,13 +20,13 @@ A denial ("not AI-generated", 非AI生成) is no label.
 from __future__ import annotations
 
 import re
-import unicodedata
 from collections.abc import Callable
 from dataclasses import dataclass
 
 from labeler.media.text.model import Edges
 from labeler.types import Evidence, State, VisibleReport
-from labeler.visible.wording import SEPARATOR, has_gb_elements, wording
+from labeler.visible.textlabel import words_of_label
+from labeler.visible.wording import SEPARATOR, wording
 
 __all__ = [
     "KIND",
@@ -42,6 +39,8 @@ __all__ = [
     "is_mark",
     "marks",
     "missing",
+    "other_words",
+    "translated",
 ]
 
 KIND = "labeler-mark"
@@ -49,28 +48,14 @@ OTHER = "text-label"
 WINDOW = 64
 """Characters looked at, at each end."""
 
-_AI = re.compile(r"人工智能|(?<![A-Za-z])AI(?:GC)?(?![A-Za-z])", re.IGNORECASE)
-_MADE = re.compile(r"生成|合成")
-_ENGLISH = re.compile(
-    r"\b(?:AI|artificial intelligence|machine)[ -]generated\b"
-    r"|\b(?:generated|created|written|produced|made) (?:entirely |partly |partially )?(?:by|with|using) (?:an? )?"
-    r"(?:generative )?(?:AI|artificial intelligence)\b",
-    re.IGNORECASE,
-)
-_DENIED = re.compile(
-    r"\b(?:not|no|non|never|nothing|none|without|\w+n['’]t)\b[\w ,-]{0,24}$"
-    r"|(?:非|不是|没有|没|未经|未使用|未用|未被|无|不含|不由)(?:由|用|使用|经过?|通过|任何)?$",
-    re.IGNORECASE,
-)
-"""What stands before the words of a label that is denied."""
 _BRACKETS = re.compile(
-    r"[\[【(（〔〖「『<《]([^\[\]【】()（）〔〕〖〗「」『』<>《》]{2,60})[\]】)）〕〗」』>》]"
+    r"[\[【(（〔〖「『<《]([^\[\]【】()（）〔〕〖〗「」『』<>《》]{2,60})[\]】)）〕〗」』>》](?!\()"
 )
-_DECORATION = " \t*_>#`~=|·•—–-–:：【】[]()（）〔〕。.!！"
+_LINE = re.compile(r"([^\n]+)")
+_SENTENCE = re.compile(r"([^\n。！!？?；;]+?(?:[。！!？?；;]|\.(?=\s)|$))", re.MULTILINE)
 _IGNORABLE = re.compile(
     "[\u00ad\u034f\u180e\u200b-\u200f\u202a-\u202e\u2060-\u2064\ufe00-\ufe0f\ufeff\U000e0000-\U000e0fff]"
 )
-_LONGEST_LINE = 40
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -88,6 +73,11 @@ class Marks:
     head: str
     tail: str
     text: str
+
+    @property
+    def behind(self) -> str:
+        """The mark behind a paragraph."""
+        return f"〔{self.text}〕"
 
 
 _TAILS = {
@@ -111,18 +101,44 @@ def marks(lang: str) -> Marks:
 _OURS = tuple(marks(lang) for lang in ("both", "zh", "en"))
 
 
-def missing(edges: Edges, lang: str) -> tuple[str, str]:
+def missing(edges: Edges, lang: str, *, anew: bool = False) -> tuple[str, str]:
     """The lines that are still to be written: none of ours is ever put on top of another.
 
+    Args:
+        edges: from a format's ``edges``.
+        lang: ``zh``, ``en`` or ``both``.
+        anew: lines in another language are missing too, as in a format where new lines take their place.
+
     Returns:
-        Head and tail; "" where one of ours stands already, in whatever language.
+        Head and tail; "" where one of ours stands already.
     """
     wanted = marks(lang)
     head, tail = _windows(edges)
+    there = (wanted,) if anew else _OURS
     return (
-        "" if any(m.head in head for m in _OURS) else wanted.head,
-        "" if any(m.tail in tail for m in _OURS) else wanted.tail,
+        "" if any(m.head in head for m in there) else wanted.head,
+        "" if any(m.tail in tail for m in there) else wanted.tail,
     )
+
+
+def other_words(edges: Edges, lang: str) -> str:
+    """The wording of our lines at the ends that are in another language than ``lang``; "" if there are none."""
+    head, tail = _windows(edges)
+    return next((m.text for m in _OURS if m.lang != lang and (m.head in head or m.tail in tail)), "")
+
+
+def translated(text: str, lang: str) -> str:
+    """A paragraph with the lines of ours in it, and the mark behind it, in another language."""
+    wanted = marks(lang)
+    lines = text.splitlines(keepends=True)
+    for index, line in enumerate(lines):
+        for m in _OURS:
+            if is_mark(line):
+                line = line.replace(m.head, wanted.head).replace(m.tail, wanted.tail)
+            elif line.rstrip().endswith(m.behind):
+                line = wanted.behind.join(line.rsplit(m.behind, 1))
+        lines[index] = line
+    return "".join(lines)
 
 
 def is_mark(text: str) -> bool:
@@ -153,12 +169,12 @@ def detect(edges: Edges) -> VisibleReport:
     """
     evidence: list[Evidence] = []
     head, tail = _windows(edges)
-    for window in (head, tail):
+    for window, edge, last in ((head, edges.head, False), (tail, edges.tail, True)):
         found = [Evidence(kind=KIND, text=m.text, score=1.0) for m in _OURS if m.head in window]
         found += [
             Evidence(kind=KIND, text=m.tail.strip("（）()"), score=1.0) for m in _OURS if m.tail in window
         ]
-        other = None if found else _other(window, last=window is tail)
+        other = None if found else _other(_seen(edge), last=last)
         found += [other] if other else []
         evidence += [item for item in found if item not in evidence]
     return VisibleReport(state=State.PRESENT if evidence else State.ABSENT, evidence=tuple(evidence))
@@ -189,32 +205,18 @@ def _is_line(body: bytes, start: int, end: int) -> bool:
 
 def _windows(edges: Edges) -> tuple[str, str]:
     """The windows, free of invisible characters; our own lines are compared as they are written."""
-    head = _IGNORABLE.sub("", edges.head).strip()[:WINDOW]
-    tail = _IGNORABLE.sub("", edges.tail).strip()[-WINDOW:]
-    return head, tail
+    return _seen(edges.head)[:WINDOW], _seen(edges.tail)[-WINDOW:]
 
 
-def _other(window: str, *, last: bool) -> Evidence | None:
-    lines = [line.strip(_DECORATION) for line in window.splitlines()]
-    lines = [line for line in lines if line]
-    edge = lines[-1:] if last else lines[:1]
-    for part in [*_BRACKETS.findall(window), *(line for line in edge if len(line) <= _LONGEST_LINE)]:
-        text = unicodedata.normalize("NFKC", part).strip()
-        if _said(text) or (
-            (english := _ENGLISH.search(text)) and not _DENIED.search(text[: english.start()])
-        ):
-            return Evidence(kind=OTHER, text=text, score=0.9)
-    folded = unicodedata.normalize("NFKC", window)
-    said = _said(folded)
-    if said and has_gb_elements(folded):
-        return Evidence(kind=OTHER, text=" ".join(folded[slice(*said)].split()), score=0.6)
+def _seen(edge: str) -> str:
+    return _IGNORABLE.sub("", edge).strip()
+
+
+def _other(edge: str, *, last: bool) -> Evidence | None:
+    """A label of somebody else that begins (at the end: ends) within the window."""
+    for pattern, score in ((_BRACKETS, 0.9), (_LINE, 0.9), (_SENTENCE, 0.6)):
+        for match in pattern.finditer(edge):
+            near = match.end() > len(edge) - WINDOW if last else match.start() < WINDOW
+            if near and (words := words_of_label(match[1])):
+                return Evidence(kind=OTHER, text=words, score=score)
     return None
-
-
-def _said(text: str) -> tuple[int, int] | None:
-    """Where both elements of GB 45438-2025 stand; None if one is missing, or denied: "not", 非, 不是 before it."""
-    ai, made = _AI.search(text), _MADE.search(text)
-    if not ai or not made:
-        return None
-    start = min(ai.start(), made.start())
-    return None if _DENIED.search(text[:start]) else (start, max(ai.end(), made.end()))

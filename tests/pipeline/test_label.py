@@ -373,11 +373,43 @@ def test_a_labelled_picture_that_lost_its_metadata_is_not_labelled_twice(
     with pytest.raises(AlreadyLabelled, match="watermark of another content"):
         labeler.label_file(tmp_path / "c.jpg", tmp_path / "d.jpg", producer="acme", home=home)
     result = labeler.label_file(
-        tmp_path / "c.jpg", tmp_path / "d.jpg", producer="acme", home=home, layers="visible,metadata"
+        tmp_path / "c.jpg", tmp_path / "d.jpg", producer="acme", home=home, layers="visible"
     )
     assert "visible.there" in {note.id for note in result.notes}
     report = labeler.verify_file(tmp_path / "d.jpg", layers="visible")
     assert len(report.layers.visible.evidence) == 1
+
+
+@pytest.mark.parametrize("layers", ["metadata", "metadata,credentials", "visible,metadata"])
+def test_no_label_is_written_beside_the_watermark_of_another_content(
+    layers: str, photo_png: Path, tmp_path: Path, home: Path
+) -> None:
+    marked = tmp_path / "marked.jpg"
+    pixels = labeler.label_image(
+        np.asarray(Image.open(photo_png)), producer="acme", produce_id="1", key="private", home=home
+    )
+    Image.fromarray(pixels).save(marked, quality=90)
+    options: dict[str, Any] = {"producer": "acme", "layers": layers, "home": home}
+    out = tmp_path / "out" / "marked.jpg"
+    with pytest.raises(AlreadyLabelled, match="watermark of another content"):
+        labeler.label_file(marked, out, **options)
+    labeler.label_file(marked, out, **options, produce_id="1")
+    again = tmp_path / "again.jpg"
+    with pytest.raises(UsageError, match="watermark of another content"):
+        labeler.label_file(out, again, **options, produce_id="2", relabel=True)
+    assert labeler.label_file(out, again, **options, relabel=True).label.produce_id == "1"
+    report = labeler.verify_file(again, home=home)
+    assert report.verdict is Verdict.AI_CONFIRMED
+    assert {pair.result for pair in report.consistency} <= {"agree", "unknown"}
+
+
+def test_samples_that_cannot_be_seen_are_labelled_with_a_note(photo: np.ndarray, tmp_path: Path) -> None:
+    data = bytearray(_save(photo, tmp_path / "a.png").read_bytes())
+    middle = len(data) // 2
+    data[middle : middle + 64] = bytes(64)  # inside the compressed samples
+    (tmp_path / "a.png").write_bytes(data)
+    result = labeler.label_file(tmp_path / "a.png", tmp_path / "b.png", producer="acme", layers="metadata")
+    assert "watermark.unseen" in {note.id for note in result.notes}
 
 
 def test_a_key_ring_that_cannot_be_read_spoils_only_the_watermark(photo_png: Path, tmp_path: Path) -> None:

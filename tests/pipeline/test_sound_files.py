@@ -69,12 +69,15 @@ def test_labelled_once_is_enough(tmp_path: Path, home: Path) -> None:
     with pytest.raises(AlreadyLabelled):
         labeler.label_file(once, tmp_path / "twice.flac", producer="acme", home=home)
     bare = sound(tmp_path / "bare.flac", map_metadata=-1)
-    labeler.label_file(bare, tmp_path / "marked.flac", producer="acme", home=home, layers="visible,watermark")
+    labeler.label_file(
+        bare, tmp_path / "marked.flac", producer="acme", produce_id="1", home=home, layers="visible,watermark"
+    )
     with pytest.raises(AlreadyLabelled, match="watermark of another content"):
         labeler.label_file(tmp_path / "marked.flac", tmp_path / "b.flac", producer="acme", home=home)
-    result = labeler.label_file(
-        tmp_path / "marked.flac", tmp_path / "c.flac", producer="acme", home=home, layers="visible,metadata"
-    )
+    options = {"producer": "acme", "home": home, "layers": "visible,metadata"}
+    with pytest.raises(AlreadyLabelled, match="watermark of another content"):
+        labeler.label_file(tmp_path / "marked.flac", tmp_path / "c.flac", **options)
+    result = labeler.label_file(tmp_path / "marked.flac", tmp_path / "c.flac", **options, produce_id="1")
     assert "visible.there" in {note.id for note in result.notes}
     assert len(labeler.verify_file(tmp_path / "c.flac", home=home).layers.visible.evidence) == 2
 
@@ -128,6 +131,16 @@ def test_a_sound_that_gets_longer_says_so(tmp_path: Path, home: Path) -> None:
         sound(tmp_path / "16.wav"), tmp_path / "b.wav", audible_mode="insert", **options
     )
     assert "visible.lengthened" not in {note.id for note in inserted.notes}
+
+
+def test_a_sound_with_room_for_one_of_two_marks_says_so(tmp_path: Path, home: Path) -> None:
+    source = sound(tmp_path / "16.wav")
+    options: dict[str, Any] = {"producer": "acme", "home": home, "layers": "visible", "audible_place": "both"}
+    for lang, marks in (("en", 2), ("zh", 1)):
+        result = labeler.label_file(source, tmp_path / f"{lang}.wav", lang=lang, **options)
+        assert ("visible.once" in {note.id for note in result.notes}) == (marks == 1)
+        report = labeler.verify_file(tmp_path / f"{lang}.wav", layers="visible")
+        assert len(report.layers.visible.evidence) == marks
 
 
 def test_damage_is_neither_labelled_nor_called_unlabelled(tmp_path: Path, home: Path) -> None:

@@ -152,6 +152,16 @@ def test_where_the_tag_goes(every: str, tmp_path: Path, home: Path) -> None:
     assert report.layers.watermark.geometry["frames"] == frames
 
 
+def test_no_label_is_written_beside_the_tag_of_another_content(tmp_path: Path, home: Path) -> None:
+    source, tagged, output = (tmp_path / name for name in ("a.txt", "tagged.txt", "out.txt"))
+    source.write_text("One. Two.\n", encoding="utf-8")
+    labeler.label_file(source, tagged, producer="acme", produce_id="1", home=home, layers="watermark")
+    with pytest.raises(AlreadyLabelled, match="watermark of another content"):
+        labeler.label_file(tagged, output, producer="acme", home=home)
+    labeler.label_file(tagged, output, producer="acme", produce_id="1", home=home)
+    assert labeler.verify_file(output, home=home).verdict is Verdict.AI_CONFIRMED
+
+
 def test_a_tagged_text_in_gb18030_comes_back_in_gb18030(tmp_path: Path, home: Path) -> None:
     source = tmp_path / "a.txt"
     source.write_text("夜里河水上涨。没有人预料到这一点。\n", encoding="gb18030")

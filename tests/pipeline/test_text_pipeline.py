@@ -20,6 +20,7 @@ from labeler.pipeline.options import LabelOptions, VerifyOptions
 from labeler.pipeline.seen import Seen
 from labeler.pipeline.strings import label_text, verify_text
 from labeler.types import Label, Layer, State, Verdict
+from labeler.visible import text as visible
 
 LABEL = Label(producer="001191110102MAD55U9H0F10002", produce_id="98ae6b12")
 PAYLOAD = bytes(Payload.of(LABEL))
@@ -112,6 +113,37 @@ def test_places_and_paragraph_marks() -> None:
     marked = label_text("一。\n\n二。", lang="zh", every_paragraph=True)
     assert marked.count("〔AI生成〕") == 2
     assert label_text(marked, lang="zh", every_paragraph=True) == marked
+
+
+@pytest.mark.parametrize(("old", "new"), [("en", "zh"), ("zh", "both"), ("both", "en")])
+@pytest.mark.parametrize("name", SAMPLES)
+def test_lines_in_another_language_are_told_and_replaced_on_demand(name: str, old: str, new: str) -> None:
+    data, words = SAMPLES[name], visible.marks(new).text
+    there = _apply(data, name, lang=old).content.data
+    kept = _apply(there, name, lang=new)
+    assert kept.content.data == there and kept.visible_text == visible.marks(old).text
+    assert [visible.marks(old).text in note.detail for note in kept.notes if note.id == "visible.there"] == [
+        True
+    ]
+    anew = _apply(there, name, lang=new, relabel=True)
+    replaced = not name.endswith((".odt", ".pdf"))  # those are told, too
+    assert (anew.visible_text == words) == replaced
+    assert ("visible.there" in {note.id for note in anew.notes}) != replaced
+    found = {evidence.text for evidence in _detect(anew.content.data, name).visible.evidence}
+    assert (words in found) == replaced and (visible.marks(old).text in found) != replaced
+    if replaced and not name.endswith(".pptx"):  # whose boxes are as wide as the first words
+        assert anew.content.data == _apply(data, name, lang=new).content.data
+
+
+def test_strings_in_another_language_are_told_and_replaced_on_demand(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    english = label_text("One.\n\nTwo.", lang="en", every_paragraph=True)
+    assert label_text(english) == english and not caplog.records, "no language was asked for"
+    assert label_text(english, lang="zh") == english
+    assert "AI-generated" in caplog.text and "relabel" in caplog.text
+    chinese = label_text(english, lang="zh", every_paragraph=True, relabel=True)
+    assert chinese == label_text("One.\n\nTwo.", lang="zh", every_paragraph=True)
 
 
 def test_strings_take_the_options_of_files(home: Path) -> None:

@@ -54,12 +54,15 @@ def test_container_layers_leave_every_track_bit_for_bit(name: str, tmp_path: Pat
 
 def test_labelled_once_is_enough(tmp_path: Path, home: Path) -> None:
     source = clip(tmp_path / "a.mp4")
-    labeler.label_file(source, tmp_path / "b.mp4", producer="acme", home=home, layers="visible,watermark")
+    marked = {"producer": "acme", "produce_id": "1", "home": home}
+    labeler.label_file(source, tmp_path / "b.mp4", **marked, layers="visible,watermark")
     with pytest.raises(AlreadyLabelled, match="watermark of another content"):
         labeler.label_file(tmp_path / "b.mp4", tmp_path / "c.mp4", producer="acme", home=home)
-    result = labeler.label_file(
-        tmp_path / "b.mp4", tmp_path / "c.mp4", producer="acme", home=home, layers="visible,metadata"
-    )
+    with pytest.raises(AlreadyLabelled, match="watermark of another content"):
+        labeler.label_file(
+            tmp_path / "b.mp4", tmp_path / "c.mp4", producer="acme", home=home, layers="metadata,credentials"
+        )
+    result = labeler.label_file(tmp_path / "b.mp4", tmp_path / "c.mp4", **marked, layers="visible,metadata")
     assert "visible.there" in {note.id for note in result.notes}
 
 

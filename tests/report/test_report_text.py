@@ -74,4 +74,11 @@ def test_the_sound_track_has_rows_of_its_own() -> None:
     assert [line for line in both if "sound track" in line] == ['  sound track   "AI", at 0:00.0 to 0:02.0']
     assert "AI-generated (confirmed)" in both[0] and any("key own-1" in line for line in both)
     absent = SoundTrack(visible=VisibleReport(state=NOTHING), watermark=WatermarkReport(state=NOTHING))
-    assert "  sound track   not found" in lines(metadata=METADATA, sound=absent)
+    shown = lines(metadata=METADATA, sound=absent)
+    assert "  sound track   audible mark not found" in shown
+    assert any(line.strip() == "watermark not found under the keys here" for line in shown)
+
+
+def test_a_watermark_is_not_found_under_the_keys_that_were_tried() -> None:
+    shown = lines(metadata=METADATA, watermark=WatermarkReport(state=NOTHING))
+    assert "  watermark     not found under the keys here" in shown

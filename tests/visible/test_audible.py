@@ -174,6 +174,14 @@ def test_a_stream_is_searched_like_the_whole() -> None:
         )
 
 
+@pytest.mark.parametrize("seconds", [27, 29, 30, 31, 32, 33, 59, 61])
+def test_a_mark_at_the_end_is_found_whatever_the_length(seconds: int) -> None:
+    mark = audio.prepare(RATE, 1, kind="both", place="end", mode="insert")
+    out = audio.apply(programme(seconds - mark.added), mark)
+    found = [evidence.text for evidence in audio.detect(out, RATE).evidence]
+    assert found == [rhythm.TEXT, speech.PROMPTS["zh"], speech.PROMPTS["en"]]
+
+
 def test_nothing_but_the_place_changes() -> None:
     sound = programme(20, channels=2)
     mark = audio.prepare(RATE, 2, kind="rhythm", place="8")

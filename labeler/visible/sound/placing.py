@@ -69,6 +69,11 @@ class AudibleMark:
         return len(self.signal) / self.rate
 
     @property
+    def count(self) -> int:
+        """How many times it stands in a programme that has room for it."""
+        return self.start + self.end + (self.at is not None)
+
+    @property
     def added(self) -> float:
         """Seconds that the programme gets longer with every inserted mark; 0 where it is mixed in."""
         return self.seconds + BEFORE + AFTER if self.insert else 0.0

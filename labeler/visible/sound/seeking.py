@@ -112,9 +112,8 @@ class Seeker:
     def finish(self) -> VisibleReport:
         """The end of the sound: what was found in all of it, in order of time."""
         self._add(np.zeros((self._pad, self._channels), np.float32))
-        rest = len(self._rows)
-        self._search(np.pad(self._rows, ((0, max(_CHUNK + 2 * REACH - rest, 0)), (0, 0))))
-        self._rows = self._rows[:0]
+        while len(self._rows):
+            self._advance(np.pad(self._rows, ((0, _CHUNK + 2 * REACH - len(self._rows)), (0, 0))))
         finds = sorted(_apart(self._finds)[:_MOST], key=lambda f: f.start)
         evidence = tuple(
             Evidence(
@@ -130,9 +129,13 @@ class Seeker:
     def _add(self, block: Floats) -> None:
         self._rows = np.concatenate([self._rows, self._features.push(block)])
         while len(self._rows) >= _CHUNK + 2 * REACH:
-            done = self._search(self._rows)
-            self._rows = self._rows[done:]
-            self._first += done * HOP
+            self._advance(self._rows)
+
+    def _advance(self, rows: Floats) -> None:
+        """Search the rows held, at the end with silence behind them, and let go of those that are done with."""
+        done = self._search(rows)
+        self._rows = self._rows[done:]
+        self._first += done * HOP
 
     def _search(self, rows: Floats) -> int:
         """Search the first chunk of rows; how many of them are done with.
