@@ -241,7 +241,7 @@ def _glance(
     if seen.watermark.state is State.PRESENT and not options.relabel:
         raise AlreadyLabelled(
             f"the video carries the watermark of another content, {seen.watermark.mark_id}.",
-            remedy="Label the original, or leave the watermark out of --layers.",
+            remedy="Label the original, or leave the watermark out of --layers and name that content by --produce-id.",
         )
     if seen.visible.state is not State.PRESENT:
         return samples, "", []
