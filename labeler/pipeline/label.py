@@ -243,7 +243,13 @@ def _finish(job: _Job, marked: Marked) -> tuple[Labelled, list[Layer]]:
     """
     content, sidecars, notes = _containers(job, marked)
     written = (*marked.written, *(layer for layer in job.layers if not layer.is_signal))
-    look = VerifyOptions(layers=written, quick=True, limits=job.options.limits, home=job.options.home)
+    look = VerifyOptions(
+        layers=written,
+        quick=True,
+        sound_track=bool(marked.sound_track),
+        limits=job.options.limits,
+        home=job.options.home,
+    )
     reread = verify_source(content, look, sidecars=sidecars)
     lost = compare.lost(marked, written, job.label, reread)
     if any(layer.is_signal for layer in lost):

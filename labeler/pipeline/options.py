@@ -113,6 +113,7 @@ class VerifyOptions:
         tokens: texts: JSON file of the token ids, to look for a mark of the generation.
         quick: look for the watermark as it was embedded, flipped or turned by quarter turns only.
         deep: sound: search for every combination of changed tempo and pitch, not only for each alone.
+        sound_track: video: listen to its first sound track too.
         limits: what is refused before decoding.
         home: folder of keys and configuration; default ``$LABELER_HOME``.
     """
@@ -123,6 +124,7 @@ class VerifyOptions:
     tokens: Path | None = None
     quick: bool = False
     deep: bool = False
+    sound_track: bool = True
     limits: Limits = DEFAULT_LIMITS
     home: Path | None = None
 

@@ -291,8 +291,10 @@ class _Detection:
             self._detector.push(plane, time)
 
     def finish(self) -> Seen:
-        """What both layers found."""
-        return Seen.by(self._seeker, self._detector)
+        """What both layers found; to be asked once, as the evidence of the first is dropped before the second."""
+        mark = Seen.by(None, self._detector).watermark
+        self._detector = None
+        return dataclasses.replace(Seen.by(self._seeker, None), watermark=mark)
 
 
 def _displayed(plane: Plane, clip: VideoInfo) -> npt.NDArray[np.uint8]:
@@ -317,7 +319,9 @@ def detect(
     """Look for the signal marks in frames spread over the file, and in its first sound track."""
     assert source.file is not None
     clip: VideoInfo = examine(source, options.limits)
-    sound = _hear(source, clip, layers, keys, options)  # first: its memory serves the frames afterwards
+    sound = None
+    if options.sound_track:  # first: its memory serves the frames afterwards
+        sound = _hear(source, clip, layers, keys, options)
     count = min(max(_FRAMES, round(info.duration / _STEP)), _MOST)
     found = _Detection(clip, layers, keys, quick=options.quick)
     damage = ""

@@ -24,8 +24,8 @@ Changes: TypeAlias = npt.NDArray[np.float64]
 
 _NEAR, _GAP = 8, 2
 """An edge is compared with so many lines on either side, from so many lines away on: codecs smear it."""
-_CHANGE_MIN = 1.0
-"""Levels; less change nearby counts as so much."""
+_CHANGE_MIN, _CHANGE_MAX = 1.0, 32
+"""Levels; less change nearby, and more change of a pixel, count as so much."""
 _STEP_MIN, _STEP_CENTRED, _STEP = 1.8, 3.0, 8.0
 """How much any edge must exceed the change nearby; two at the same distance from the middle, as geometric mean; and
 each of two that are not."""
@@ -44,9 +44,15 @@ def inner_of(y: Pixels) -> tuple[slice, slice] | None:
     """
     plane = y.astype(np.int32)
     least = max(_LEAST * min(y.shape), _LEAST_PX)
-    rows = _extent(np.abs(np.diff(plane, axis=0)).mean(axis=1), least)
-    columns = _extent(np.abs(np.diff(plane[rows], axis=1)).mean(axis=0), least)
+    rows = _extent(_changes(plane, 0), least)
+    columns = _extent(_changes(plane[rows], 1), least)
     return None if (rows.start, columns.start) == (0, 0) else (rows, columns)
+
+
+def _changes(plane: npt.NDArray[np.int32], axis: int) -> Changes:
+    """Mean change from each line to the next; a pixel counts for so much only, so that logos are no edges."""
+    change = np.minimum(np.abs(np.diff(plane, axis=axis)), _CHANGE_MAX)
+    return np.asarray(change.mean(axis=1 - axis))
 
 
 def _extent(change: Changes, least: float) -> slice:
