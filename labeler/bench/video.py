@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import re
 import sys
 import tempfile
 import time
@@ -30,7 +31,7 @@ from labeler.watermark.motion.frames import Grain
 from labeler.watermark.motion.strength import GOALS, Trial, Tuned, tune
 from labeler.watermark.video import Detector, VideoMark, grain_of, prepare
 
-__all__ = ["Record", "flat_rms", "main", "markdown", "measure", "read_log", "vmaf"]
+__all__ = ["Record", "by_source", "flat_rms", "main", "markdown", "measure", "read_log", "vmaf"]
 
 Frames: TypeAlias = npt.NDArray[np.uint8]
 
@@ -38,6 +39,7 @@ DELIVERY_CRF = 20
 _DETECT_FRAMES = 60
 _BLOCK = 16
 _FLAT_TEXTURE, _STATIC_CHANGE = 1.5, 1.0  # levels
+_CUT = re.compile(r" [\d.]+ s$")
 _QUALITY = (
     # what, bar by strength
     ("VMAF loss, mean", {"default": 0.8, "strong": 1.5}),
@@ -325,6 +327,22 @@ def markdown(records: Sequence[Record], attacks: Iterable[Attack], strength: str
     return "\n".join(rows)
 
 
+def by_source(records: Sequence[Record], attacks: Sequence[Attack]) -> str:
+    """The same records by the file that the clips were cut from: how much depends on what is marked."""
+    head = ["cuts of", "n", "size of frames", "VMAF loss", "size growth %", *(a.name for a in attacks)]
+    rows = [f"| {' | '.join(head)} |", "|---" * len(head) + "|"]
+    sources: dict[str, list[Record]] = {}
+    for record in records:
+        sources.setdefault(_CUT.sub("", record.clip), []).append(record)
+    for name, some in sources.items():
+        read = [f"{sum(r.read[a.name] for r in some if a.name in r.read)}" for a in attacks]
+        loss, growth = (
+            f"{np.mean([getattr(r, what) for r in some]):.1f}" for what in ("vmaf_loss", "growth")
+        )
+        rows.append(f"| {' | '.join([name, str(len(some)), some[0].size, loss, growth, *read])} |")
+    return "\n".join(rows)
+
+
 @one_thread()
 def main(arguments: Sequence[str] | None = None) -> int:
     """Command line; see the module's text."""
@@ -358,6 +376,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if some:
             names = ", ".join(f"{record.clip} ({record.size})" for record in some)
             tables.append(f"{title}: {names}.\n\n{markdown(some, attacks, options.strength)}")
+            tables.append(f"Clips read, by source:\n\n{by_source(some, attacks)}")
     table = "\n\n".join(tables)
     sys.stdout.write(table + "\n")
     if options.markdown:

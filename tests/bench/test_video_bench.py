@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from labeler.bench import video_false_accepts
-from labeler.bench.video import Record, detect, flat_rms, mark, markdown, quality, read_log, vmaf
+from labeler.bench.video import Record, by_source, detect, flat_rms, mark, markdown, quality, read_log, vmaf
 from labeler.bench.video_attacks import Clip, Footage, cut, decode, encode, load, recode
 from labeler.core.keys import PUBLIC_KEY
 
@@ -101,6 +101,19 @@ def test_the_table_names_what_missed_and_the_numbers(tmp_path: Path) -> None:
     assert "| VMAF loss, mean | 1.00 | <= 0.8 | |" in table
     assert "| wrong payloads | 1 | 0 | |" in table
     assert read_log(tmp_path / "none.jsonl") == []
+
+
+def test_clips_of_one_source_are_one_row() -> None:
+    cuts = [
+        replace(RECORD, clip=name, growth=growth, read={"H.264 CRF 28": growth < 9})
+        for name, growth in (("lat1 0 s", 4.0), ("lat1 pan 0 s", 10.0), ("lat1 5.5 s", 6.0))
+    ]
+    rows = by_source(cuts, load()[0][:1]).splitlines()
+    assert rows[0] == "| cuts of | n | size of frames | VMAF loss | size growth % | H.264 CRF 28 |"
+    assert rows[2:] == [
+        "| lat1 | 2 | 640x360 | 0.5 | 5.0 | 2 |",
+        "| lat1 pan | 1 | 640x360 | 0.5 | 10.0 | 0 |",
+    ]
 
 
 def test_a_false_accept_trial_is_repeatable() -> None:
