@@ -196,12 +196,9 @@ def _searched(planes: Planes, layout: Layout, share: float) -> tuple[Found | Non
             best, promising = candidate.z, geometry
     if promising is None or best < _CELLS_PATIENT_Z or share < 1:
         return None, best
-    for view in _views(planes, layout, promising):
-        evidence = Evidence(luma=spectrum(whiten_sum(view), HALF_TILE), chroma=None)
-        found = _accepted(_patiently(evidence, layout), promising, looks, len(planes))
-        if found is not None:
-            return found, best
-    return None, best
+    view = max(_views(planes, layout, promising), key=lambda total: _z(total, layout))
+    evidence = Evidence(luma=spectrum(whiten_sum(view), HALF_TILE), chroma=None)
+    return _accepted(_patiently(evidence, layout), promising, looks, len(planes)), best
 
 
 def _in_parts(
