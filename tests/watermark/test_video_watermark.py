@@ -334,7 +334,7 @@ def test_tuning_stops_at_quality_and_at_what_is_needed(clip: Frames) -> None:
     def make(scale: float, grain: Grain) -> VideoMark:
         return plan(clip, scale=scale, grain=grain)
 
-    tuned = tune(list(clip), make, attempt, grain="coarse")
+    tuned = tune(list(clip), make, attempt, grain="medium")
     goal = GOALS["default"]
     assert goal.least * 0.5 <= tuned.scale <= goal.most
     assert tuned.loss <= goal.loss * 1.01 or tuned.scale <= goal.least
