@@ -328,19 +328,22 @@ def markdown(records: Sequence[Record], attacks: Iterable[Attack], strength: str
 
 
 def by_source(records: Sequence[Record], attacks: Sequence[Attack]) -> str:
-    """The same records by the file that the clips were cut from: how much depends on what is marked."""
-    head = ["cuts of", "n", "size of frames", "VMAF loss", "size growth %", *(a.name for a in attacks)]
-    rows = [f"| {' | '.join(head)} |", "|---" * len(head) + "|"]
+    """How many clips were read, by the file that they were cut from: much depends on what is marked."""
     sources: dict[str, list[Record]] = {}
     for record in records:
         sources.setdefault(_CUT.sub("", record.clip), []).append(record)
-    for name, some in sources.items():
-        read = [f"{sum(r.read[a.name] for r in some if a.name in r.read)}" for a in attacks]
-        loss, growth = (
-            f"{np.mean([getattr(r, what) for r in some]):.1f}" for what in ("vmaf_loss", "growth")
-        )
-        rows.append(f"| {' | '.join([name, str(len(some)), some[0].size, loss, growth, *read])} |")
-    return "\n".join(rows)
+    groups = sources.values()
+    rows = [
+        ["clips read", *(f"{name} ({len(some)})" for name, some in sources.items())],
+        ["---"] * (len(sources) + 1),
+        ["size of frames", *(some[0].size for some in groups)],
+        ["VMAF loss", *(f"{np.mean([record.vmaf_loss for record in some]):.1f}" for some in groups)],
+        ["size growth %", *(f"{np.mean([record.growth for record in some]):.1f}" for some in groups)],
+    ]
+    for attack in attacks:
+        read = [sum(record.read.get(attack.name, False) for record in some) for some in groups]
+        rows.append([attack.name, *map(str, read)])
+    return "\n".join(f"| {' | '.join(row)} |" for row in rows)
 
 
 @one_thread()
@@ -376,7 +379,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if some:
             names = ", ".join(f"{record.clip} ({record.size})" for record in some)
             tables.append(f"{title}: {names}.\n\n{markdown(some, attacks, options.strength)}")
-            tables.append(f"Clips read, by source:\n\n{by_source(some, attacks)}")
+            tables.append(by_source(some, attacks))
     table = "\n\n".join(tables)
     sys.stdout.write(table + "\n")
     if options.markdown:
