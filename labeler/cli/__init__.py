@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import os
+import signal
 import sys
 from typing import Any
 
@@ -66,6 +67,7 @@ def main(arguments: list[str] | None = None) -> None:
     """Run the command line and exit with the contract's exit codes."""
     # the products are small: a second BLAS thread only waits, and `--jobs` is the better use of cores
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+    signal.signal(signal.SIGTERM, _interrupted)  # systemd and docker stop: tidy up as after Ctrl-C
     try:
         result: Any = cli.main(args=arguments, prog_name="labeler", standalone_mode=False)
     except click.exceptions.Abort:
@@ -84,6 +86,10 @@ def main(arguments: list[str] | None = None) -> None:
         show_error(OutputError(f"{error.strerror or error}.", path=error.filename))
         sys.exit(ExitCode.OUTPUT)
     sys.exit(result if isinstance(result, int) else ExitCode.OK)
+
+
+def _interrupted(*_: object) -> None:
+    raise KeyboardInterrupt
 
 
 def show_error(error: LabelerError) -> None:

@@ -28,7 +28,8 @@ __all__ = ["try_out"]
 
 _SECONDS = 4.0
 """Length of the piece: the beginning, and as much from the middle of a longer clip."""
-_FRAMES = 120
+_FRAMES, _PIXELS = 120, 500_000_000
+"""Most frames of it, and most pixels of all of them: at 1080p the former decides, at 2160p 60 frames are left."""
 _PLATFORM = ("h264", "veryfast")
 
 
@@ -124,8 +125,9 @@ def _piece(path: Path, clip: VideoInfo) -> Generator[Frame, None, None]:
     """Frames of the first seconds, and of as many in the middle of a longer clip."""
     duration = clip.info.duration
     half = _SECONDS / 2
-    starts = [0.0] if duration <= 1.25 * _SECONDS else [0.0, duration / 2 - half / 2]
-    most = _FRAMES // len(starts)
+    # The second half must not begin within the first: the times of frames would go backwards.
+    starts = [0.0] if duration <= 1.25 * _SECONDS else [0.0, max(half, duration / 2 - half / 2)]
+    most = max(min(_FRAMES, _PIXELS // (clip.width * clip.height)) // len(starts), 1)
     for start in starts:
         with frames(path, clip, start=start, seconds=_SECONDS / len(starts)) as stream:
             for frame in stream:

@@ -3,7 +3,7 @@
 A title, a sentence or a law *about* AI-generated content uses the same words. What tells a label is its form. It is the
 whole of a line, a bracket or a sentence; it names this text or nothing ("本文由AI生成", "AI-generated content"); what
 follows is nothing, a disclaimer, a name or a date. In Chinese both elements of GB 45438-2025 5.1 are asked for. Denials
-("not AI-generated", 非AI生成) and questions are no labels.
+("not AI-generated", 非AI生成), questions and reported speech ("..., he claimed") are no labels.
 
 >>> [words_of_label(t) for t in ("> 本回答由AI生成，仅供参考", "如何识别AI生成的内容", "AI生成内容标识办法")]
 ['本回答由AI生成,仅供参考', '', '']
@@ -21,13 +21,16 @@ __all__ = ["words_of_label"]
 _AROUND = re.compile(r"^[\W_]+|[\W_]+$")
 """Punctuation, signs of Markdown and emoji."""
 _QUESTION = re.compile(r"\?|[吗呢]$|如何|怎|什么|为何|谁|哪|是否")
+_REPORTED = re.compile(
+    r"\b(?:said|says|claim(?:ed|s)?|would say|argue[ds]?|told \w+|asked|insist(?:ed|s)?)$", re.IGNORECASE
+)
 _LEAD = (
     r"(?:(?:(?:作者|免责|特别|内容|报告|AI)? ?(?:声明|提示|说明|标识|注意|备注|标签)|注|来源|作者"
     r"|(?:AI )?(?:note|notice|disclaimer|disclosure|label|source|author)|editor's note) ?: ?)?"
 )
 
 _FEW = r"[^,。;:!、]{0,12}?"
-_MAKER = r"(?:人工智能|(?<![A-Za-z])AI(?:GC)?(?![A-Za-z]))"
+_MAKER = r"(?:人工智[能慧]|(?<![A-Za-z])AI(?:GC)?(?![A-Za-z]))"
 _MADE = (
     rf"(?:{_MAKER}[^,。;:!、的能会不可]{{0,12}}?(?:生成合成|生成|合成)"
     rf"|生成式 ?{_MAKER}[^,。;:!、的能会不可]{{0,12}}?(?:创作|撰写|写作|编写|制作|完成|输出))"
@@ -113,6 +116,8 @@ def words_of_label(text: str) -> str:
         return ""
     words = _AROUND.sub("", text)
     plain = words.replace("’", "'")
+    if _REPORTED.search(plain):
+        return ""
     if _CHINESE.fullmatch(plain):
         return "" if _DENIED.search(plain) else words
     return words if _ENGLISH.fullmatch(plain) else ""

@@ -255,8 +255,9 @@ def heeds_interrupts() -> Iterator[None]:
     signal.signal(signal.SIGINT, before)
 
 
+@pytest.mark.parametrize("kind", [signal.SIGINT, signal.SIGTERM])
 def test_a_run_that_is_interrupted_says_so_and_leaves_whole_files_only(
-    tmp_path: Path, heeds_interrupts: None
+    kind: signal.Signals, tmp_path: Path, heeds_interrupts: None
 ) -> None:
     files(tmp_path, *(f"in/{number:02}.png" for number in range(40)))
     out = tmp_path / "out"
@@ -282,7 +283,12 @@ def test_a_run_that_is_interrupted_says_so_and_leaves_whole_files_only(
         deadline = time.monotonic() + 60
         while not list((out / jobs).glob("*.png")) and time.monotonic() < deadline:
             select_briefly()
-        os.killpg(process.pid, signal.SIGINT)  # as a terminal does
+        if (
+            kind is signal.SIGINT
+        ):  # a terminal sends it to all of the group, `docker stop` to the first process
+            os.killpg(process.pid, kind)
+        else:
+            process.send_signal(kind)
         _, errors = process.communicate(timeout=30)
         assert process.returncode == ExitCode.INTERRUPTED, errors
         assert b"Traceback" not in errors

@@ -52,6 +52,15 @@ def test_container_layers_leave_every_track_bit_for_bit(name: str, tmp_path: Pat
     assert report.verdict is Verdict.AI_CONFIRMED and report.layers.credentials.content == "intact"
 
 
+def test_the_two_pieces_of_the_trial_do_not_overlap(tmp_path: Path, home: Path) -> None:
+    """A clip a little longer than one piece: the second was to begin within the first, and times went backwards."""
+    out = tmp_path / "out.mkv"
+    labeler.label_file(
+        clip(tmp_path / "a.mkv", seconds=5.2), out, producer="acme", layers="watermark", home=home
+    )
+    assert labeler.verify_file(out, layers="watermark", home=home).layers.watermark.state is State.PRESENT
+
+
 def test_labelled_once_is_enough(tmp_path: Path, home: Path) -> None:
     source = clip(tmp_path / "a.mp4")
     marked = {"producer": "acme", "produce_id": "1", "home": home}
