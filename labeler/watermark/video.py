@@ -20,7 +20,7 @@ from labeler.types import Segment, State, WatermarkReport
 from labeler.watermark.image import SIDE_MIN, CannotMark
 from labeler.watermark.layout import Layout
 from labeler.watermark.motion.evidence import Slot, Timeline
-from labeler.watermark.motion.finding import Found, find_in, look, search_all, trace_log10
+from labeler.watermark.motion.finding import Found, Geometry, find_in, look, search_all, trace_log10
 from labeler.watermark.motion.frames import Grain, half_shape, luma_half, whiten_frame
 from labeler.watermark.motion.inner import inner_of
 from labeler.watermark.motion.marking import VideoMark, plan_word
@@ -240,13 +240,13 @@ class Detector:
             for key, layout in pairs:
                 found = look(slots, layout, size)
                 if found is not None:
-                    return self._present(slots, found, key, layout, pairs)
+                    return self._present(slots, size, found, key, layout, pairs)
         traces = []
         for slots, size in () if self._quick else reversed(views):
             for key, layout in pairs:
                 found, z = search_all(slots, layout, inside=size != views[0][1])
                 if found is not None:
-                    return self._present(slots, found, key, layout, pairs)
+                    return self._present(slots, size, found, key, layout, pairs)
                 if trace_log10(z) < _TRACE_LOG10:
                     traces.append((trace_log10(z), key))
         search = "quick" if self._quick else "full"
@@ -262,10 +262,16 @@ class Detector:
         return WatermarkReport(state=State.ABSENT, geometry={"search": search})
 
     def _present(
-        self, slots: Sequence[Slot], found: Found, key: WatermarkKey, layout: Layout, pairs: _Pairs
+        self,
+        slots: Sequence[Slot],
+        size: tuple[int, int],
+        found: Found,
+        key: WatermarkKey,
+        layout: Layout,
+        pairs: _Pairs,
     ) -> WatermarkReport:
         """The report of an accepted mark."""
-        segments = _segments(slots, found, key, layout, pairs)
+        segments = _segments(slots, size, found, key, layout, pairs)
         held: dict[str, float] = {}
         for segment in segments:
             held[segment.payload] = held.get(segment.payload, 0.0) + segment.end - segment.start
@@ -284,41 +290,57 @@ class Detector:
 
 
 def _segments(
-    slots: Sequence[Slot], found: Found, key: WatermarkKey, layout: Layout, pairs: _Pairs
+    slots: Sequence[Slot],
+    size: tuple[int, int],
+    found: Found,
+    key: WatermarkKey,
+    layout: Layout,
+    pairs: _Pairs,
 ) -> list[Segment]:
     """Stretches of the payload found, then of others in what it leaves free."""
-    geometry = found.geometry
     planes = [slot.plane for slot in slots]
     free = [(0, len(slots))]
     result: list[Segment] = []
-    finding: Found | None = found
     for _ in range(_PAYLOADS_MAX):
-        if finding is None:
-            break
-        cells = geometry.placement is not None
+        geometry = found.geometry
         scores = slot_scores(
-            planes, geometry.align, finding.decoded.payload, layout, cells=cells, read=finding.slots
+            planes,
+            geometry.align,
+            found.decoded.payload,
+            layout,
+            cells=geometry.placement is not None,
+            read=found.slots,
         )
         stretches = [
             (start + one, start + two) for start, stop in free for one, two in runs(scores[start:stop])
         ]
         # What is too weak to show slot by slot was read in this stretch all the same.
-        stretches = stretches or [finding.slots]
-        result += [_segment(slots, one, two, finding, key) for one, two in stretches]
+        stretches = stretches or [found.slots]
+        result += [_segment(slots, one, two, found, key) for one, two in stretches]
         rest = _without(free, stretches)
         free = [(one, two) for one, two in rest if two - one >= _SLOTS_MIN]
-        finding = None
-        for one, two in free:
-            for other, its_layout in pairs:
-                finding = find_in(slots[one:two], its_layout, geometry)
-                if finding is not None:
-                    start, stop = finding.slots
-                    finding = dataclasses.replace(finding, slots=(one + start, one + stop))
-                    key, layout = other, its_layout
-                    break
-            if finding is not None:
-                break
+        another = _another(slots, size, free, geometry, pairs)
+        if another is None:
+            break
+        found, key, layout = another
     return sorted(result, key=lambda segment: segment.start)
+
+
+def _another(
+    slots: Sequence[Slot],
+    size: tuple[int, int],
+    free: Sequence[tuple[int, int]],
+    geometry: Geometry,
+    pairs: _Pairs,
+) -> tuple[Found, WatermarkKey, Layout] | None:
+    """A mark in what is left free, in the geometry of the last one or in its own, as another clip's may be."""
+    for one, two in free:
+        for key, layout in pairs:
+            found = find_in(slots[one:two], layout, geometry) or look(slots[one:two], layout, size)
+            if found is not None:
+                start, stop = found.slots
+                return dataclasses.replace(found, slots=(one + start, one + stop)), key, layout
+    return None
 
 
 def _without(free: Sequence[tuple[int, int]], taken: Sequence[tuple[int, int]]) -> list[tuple[int, int]]:

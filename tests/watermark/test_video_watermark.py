@@ -208,6 +208,17 @@ def test_segments_show_what_was_cut_in() -> None:
     assert found == [(0.0, 1.2, PAYLOAD.hex()), (2.4, 3.5, OTHER.hex())]
 
 
+def test_scenes_of_several_clips_are_all_named_whatever_their_grain() -> None:
+    scenes = [
+        marked(footage(12, seed=seed), payload, grain=grain)
+        for seed, payload, grain in ((1, PAYLOAD, "fine"), (2, OTHER, "coarse"))
+    ]
+    edit = np.concatenate([scenes[0], footage(12, seed=3), scenes[1]])
+    segments = look(edit).segments
+    assert [segment.payload for segment in segments] == [PAYLOAD.hex(), OTHER.hex()]
+    assert [(s.start, s.end) for s in segments] == [(0.0, 1.2), (2.4, 3.5)]
+
+
 def test_scenes_of_an_edit_are_read_alone_also_when_cropped() -> None:
     quiet = np.concatenate([footage(8, seed=seed) // 2 + 100 * (seed % 2) for seed in (4, 5, 6)])
     film = np.concatenate([quiet, marked(footage(14, seed=7)), quiet[::-1]])
