@@ -33,6 +33,7 @@ _VERDICTS = {
     Verdict.CONFLICT: ("CONFLICT: the labels contradict one another", "bad"),
     Verdict.CANNOT_TELL: ("cannot tell", "warn"),
 }
+_SOUND = "id.sound-track"
 _INDENT = "  "
 _COLUMN = 14
 _SEGMENTS = 8
@@ -240,6 +241,9 @@ def _agreement(report: Report, style: Style) -> Iterator[str]:
     disagreements = [pair for pair in report.consistency if pair.result == "disagree"]
     for pair in disagreements:
         yield _row("conflict", style(f"{pair.id}: {pair.detail}", "bad"))
+    apart = [pair for pair in report.consistency if pair.result == "unknown" and pair.id.startswith(_SOUND)]
+    for pair in apart[:1]:
+        yield _row("agreement", style(pair.detail, "warn"))
     if disagreements or not agree(report):
         return
     naming = [
@@ -248,7 +252,7 @@ def _agreement(report: Report, style: Style) -> Iterator[str]:
         if getattr(report.layers, layer).state is State.PRESENT
     ]
     names = [str(layer) for layer in naming]
-    if any(pair.id.startswith("id.sound-track") for pair in report.consistency):
+    if any(pair.id.startswith(_SOUND) for pair in report.consistency):
         names.append("sound track")
     yield _row("agreement", f"{_join(names)} name the same content")
 

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import dataclasses
 from typing import Any
 
 import pytest
 
+from labeler.pipeline.reconcile import consistency
 from labeler.report.text import describe_report
 from labeler.types import (
     CredentialsReport,
@@ -34,7 +36,13 @@ def lines(verdict: Verdict = Verdict.AI_CONFIRMED, **found: Any) -> list[str]:
         watermark=found.get("watermark", WatermarkReport(state=NOTHING)),
         credentials=found.get("credentials", CredentialsReport(state=NOTHING)),
     )
-    report = Report(path="a.png", verdict=verdict, layers=layers, sound_track=found.get("sound"))
+    report = Report(
+        path="a.png",
+        verdict=verdict,
+        layers=layers,
+        sound_track=found.get("sound"),
+        consistency=consistency(layers, found.get("sound")),
+    )
     return list(describe_report(report, lambda text, _: text))
 
 
@@ -66,6 +74,15 @@ def test_the_headline_promises_what_the_evidence_bears(found: dict[str, Any], he
 def test_a_manifest_of_a_camera_is_shown_though_there_is_no_label() -> None:
     shown = lines(Verdict.NO_LABEL_FOUND, credentials=signed("intact"))
     assert any("content intact" in line for line in shown)
+
+
+def test_sound_of_another_content_is_told_once() -> None:
+    other = dataclasses.replace(mark("own-1"), mark_id="11" * 7)
+    sound = SoundTrack(visible=VisibleReport(state=NOTHING), watermark=other)
+    rows = [row for row in lines(metadata=METADATA, watermark=mark("own-1"), sound=sound) if "its own" in row]
+    assert rows == [
+        "  agreement     the sound is marked as 11111111111111, content of its own beside 00000000000000"
+    ]
 
 
 def test_the_sound_track_has_rows_of_its_own() -> None:
